@@ -1,0 +1,256 @@
+//! Compiled schemas, ready to check messages.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec};
+
+use crate::{
+    compile::{Compiler, SchemaError, SwitchSchema, Tables},
+    machine::{Frame, KeyStore, Machine},
+    options::{DEPTH_LIMIT, Options},
+    pointer::Pointer,
+    program::{Head, Literal, Node, Program, Property},
+    verdict::{Invalid, Keyword, Valid},
+};
+
+/// The undeclared members that a message may have open at once, in one object or in nested ones together.
+///
+/// Their names are remembered to refuse duplicates; the work per name is at most one look at each of the others.
+pub const KEYS_MAX: usize = 256;
+
+/// Frames for the depths that most schemas have.
+const FRAMES_USUAL: usize = 32;
+
+/// A schema compiled once, on the heap; a check allocates nothing.
+///
+/// ```
+/// use portcullis_validate::{Keyword, Options, Validator};
+///
+/// let schema = r#"{
+///     "type": "object",
+///     "properties": {"text": {"type": "string", "maxLength": 5}},
+///     "required": ["text"]
+/// }"#;
+/// let validator = Validator::compile(schema, &Options::default())?;
+/// assert!(validator.check(br#"{"text": "hello"}"#).is_ok());
+///
+/// let invalid = validator.check(br#"{"text": "hello, world"}"#).unwrap_err();
+/// assert_eq!(invalid.keyword(), Keyword::MaxLength);
+/// assert_eq!(invalid.pointer().as_str(), "/text");
+/// # Ok::<(), portcullis_validate::SchemaError>(())
+/// ```
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+pub struct Validator {
+    head: Head,
+    nodes: Box<[Node]>,
+    properties: Box<[Property]>,
+    literals: Box<[Literal]>,
+    prefixes: Box<[u16]>,
+    bytes: Box<[u8]>,
+}
+
+#[cfg(feature = "alloc")]
+impl Validator {
+    /// Compiles a JSON Schema.
+    ///
+    /// # Errors
+    /// The text is not JSON, a keyword is not supported, or a keyword's value cannot be used; see [`SchemaError`].
+    pub fn compile(schema: &str, options: &Options<'_>) -> Result<Self, SchemaError> {
+        Self::grow(|tables| Compiler::new(tables, options).schema(schema, None))
+    }
+
+    /// Compiles a schema one of whose members, `on`, selects the schema that another one, `target`, must meet. The
+    /// two may come in either order: a target that comes first is read as plain JSON, and judged when its selector
+    /// has come.
+    ///
+    /// `envelope` is the object's own schema. It declares both members, `target` as `true`. `cases` are the values of
+    /// `on` with their schemas; [`Valid::case`] tells the index of the one that applied.
+    ///
+    /// # Errors
+    /// As [`Validator::compile`], or `envelope` is not such a schema, or a case comes twice.
+    ///
+    /// ```
+    /// use portcullis_validate::{Options, Validator};
+    ///
+    /// let envelope = r#"{"properties": {"action": {"type": "string"}, "payload": true}, "required": ["payload"]}"#;
+    /// let cases = [("chat", r#"{"type": "string"}"#), ("roll", r#"{"type": "integer"}"#)];
+    /// let validator = Validator::compile_switch(envelope, "action", "payload", &cases, &Options::default())?;
+    /// assert_eq!(validator.check(br#"{"payload": 6, "action": "roll"}"#).unwrap().case(), Some(1));
+    /// assert!(validator.check(br#"{"action": "chat", "payload": 6}"#).is_err());
+    /// # Ok::<(), portcullis_validate::SchemaError>(())
+    /// ```
+    pub fn compile_switch(
+        envelope: &str,
+        on: &str,
+        target: &str,
+        cases: &[(&str, &str)],
+        options: &Options<'_>,
+    ) -> Result<Self, SchemaError> {
+        let switch = SwitchSchema { on, target, cases };
+        Self::grow(|tables| Compiler::new(tables, options).schema(envelope, Some(&switch)))
+    }
+
+    /// Compiles into tables of growing size until the program fits.
+    fn grow(compile: impl Fn(&mut Tables<'_>) -> Result<Head, SchemaError>) -> Result<Self, SchemaError> {
+        let (mut items, mut pool) = (64, 1024);
+        loop {
+            let mut nodes = vec![Node::ANY; items];
+            let mut properties = vec![Property::EMPTY; items];
+            let mut literals = vec![Literal::Null; items];
+            let mut prefixes = vec![0; items];
+            let mut bytes = vec![0; pool];
+            let mut tables =
+                Tables::new(&mut nodes, &mut properties, &mut literals, &mut prefixes, &mut bytes);
+            match compile(&mut tables) {
+                Ok(head) => {
+                    let lens = tables.lens();
+                    nodes.truncate(lens.nodes);
+                    properties.truncate(lens.properties);
+                    literals.truncate(lens.literals);
+                    prefixes.truncate(lens.prefixes);
+                    bytes.truncate(lens.bytes);
+                    return Ok(Self {
+                        head,
+                        nodes: nodes.into_boxed_slice(),
+                        properties: properties.into_boxed_slice(),
+                        literals: literals.into_boxed_slice(),
+                        prefixes: prefixes.into_boxed_slice(),
+                        bytes: bytes.into_boxed_slice(),
+                    });
+                }
+                Err(error) if error.is_full() && items < usize::from(u16::MAX) => {
+                    items = (items * 4).min(usize::from(u16::MAX));
+                    pool *= 8;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn program(&self) -> Program<'_> {
+        Program {
+            head: self.head,
+            nodes: &self.nodes,
+            properties: &self.properties,
+            literals: &self.literals,
+            prefixes: &self.prefixes,
+            bytes: &self.bytes,
+        }
+    }
+
+    /// Checks a whole message: JSON as RFC 8259 has it, UTF-8, no duplicate names, and the schema. One pass, no
+    /// allocation; time linear in the bytes.
+    ///
+    /// # Errors
+    /// The first place where the message is wrong.
+    pub fn check<'m>(&self, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+        check(self.program(), message)
+    }
+}
+
+/// A schema compiled into itself, for targets without a heap: room for `ITEMS` schemas, properties, values of `enum`
+/// and `prefixItems` each, and for `BYTES` of names and values.
+///
+/// ```
+/// use portcullis_validate::{FixedValidator, Options};
+///
+/// let schema = r#"{"properties": {"led": {"type": "boolean"}}, "required": ["led"]}"#;
+/// let validator = FixedValidator::<8, 64>::compile(schema, &Options::default())?;
+/// assert!(validator.check(br#"{"led": true}"#).is_ok());
+/// # Ok::<(), portcullis_validate::SchemaError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FixedValidator<const ITEMS: usize, const BYTES: usize> {
+    head: Head,
+    nodes: [Node; ITEMS],
+    properties: [Property; ITEMS],
+    literals: [Literal; ITEMS],
+    prefixes: [u16; ITEMS],
+    bytes: [u8; BYTES],
+}
+
+impl<const ITEMS: usize, const BYTES: usize> FixedValidator<ITEMS, BYTES> {
+    /// Compiles a JSON Schema; the schemas `true` and `false` take two of the items.
+    ///
+    /// # Errors
+    /// The text is not JSON, a keyword is not supported, a keyword's value cannot be used, or the program does not
+    /// fit.
+    pub fn compile(schema: &str, options: &Options<'_>) -> Result<Self, SchemaError> {
+        Self::fill(|tables| Compiler::new(tables, options).schema(schema, None))
+    }
+
+    /// Compiles a schema one of whose members selects the schema of another, as `Validator::compile_switch` does.
+    ///
+    /// # Errors
+    /// As [`FixedValidator::compile`], or `envelope` does not declare the two members, or a case comes twice.
+    pub fn compile_switch(
+        envelope: &str,
+        on: &str,
+        target: &str,
+        cases: &[(&str, &str)],
+        options: &Options<'_>,
+    ) -> Result<Self, SchemaError> {
+        let switch = SwitchSchema { on, target, cases };
+        Self::fill(|tables| Compiler::new(tables, options).schema(envelope, Some(&switch)))
+    }
+
+    fn fill(compile: impl Fn(&mut Tables<'_>) -> Result<Head, SchemaError>) -> Result<Self, SchemaError> {
+        let mut nodes = [Node::ANY; ITEMS];
+        let mut properties = [Property::EMPTY; ITEMS];
+        let mut literals = [Literal::Null; ITEMS];
+        let mut prefixes = [0; ITEMS];
+        let mut bytes = [0; BYTES];
+        let mut tables = Tables::new(&mut nodes, &mut properties, &mut literals, &mut prefixes, &mut bytes);
+        let head = compile(&mut tables)?;
+        Ok(Self { head, nodes, properties, literals, prefixes, bytes })
+    }
+
+    /// Checks a whole message: JSON as RFC 8259 has it, UTF-8, no duplicate names, and the schema.
+    ///
+    /// # Errors
+    /// The first place where the message is wrong.
+    pub fn check<'m>(&self, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+        let program = Program {
+            head: self.head,
+            nodes: &self.nodes,
+            properties: &self.properties,
+            literals: &self.literals,
+            prefixes: &self.prefixes,
+            bytes: &self.bytes,
+        };
+        check(program, message)
+    }
+}
+
+/// Checks with memory on this stack, as much as the program can need.
+pub(crate) fn check<'m>(program: Program<'_>, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+    let refused = |keyword, offset| Invalid { pointer: Pointer::ROOT, keyword, offset };
+    if u32::try_from(message.len()).is_err() {
+        return Err(refused(Keyword::MessageLength, 0));
+    }
+    // RFC 8259 §8.1: "JSON text exchanged between systems that are not part of a closed ecosystem MUST be encoded using
+    // UTF-8". All at once, because that is the fastest; the scanner then need not look at bytes above 127.
+    if simdutf8::basic::from_utf8(message).is_err() {
+        let offset = core::str::from_utf8(message).map_or_else(|error| error.valid_up_to(), str::len);
+        return Err(refused(Keyword::Utf8, offset));
+    }
+    if program.head.depth_max <= FRAMES_USUAL {
+        check_open(program, message, &mut [Frame::EMPTY; FRAMES_USUAL])
+    } else {
+        check_open(program, message, &mut [Frame::EMPTY; DEPTH_LIMIT])
+    }
+}
+
+fn check_open<'m>(
+    program: Program<'_>,
+    message: &'m [u8],
+    frames: &mut [Frame],
+) -> Result<Valid<'m>, Invalid> {
+    let seed = program.head.key_seed;
+    if program.head.open {
+        let (mut hashes, mut starts) = ([0; KEYS_MAX], [0; KEYS_MAX]);
+        Machine::new(program, message, frames, KeyStore::new(&mut hashes, &mut starts, seed)).run()
+    } else {
+        Machine::new(program, message, frames, KeyStore::new(&mut [], &mut [], seed)).run()
+    }
+}

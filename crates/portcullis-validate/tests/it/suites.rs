@@ -1,0 +1,123 @@
+//! The two public suites. Both are looked for in `PORTCULLIS_SHARED`, else beside the workspace.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use portcullis_validate::{Keyword, Options, SchemaReason, Validator};
+use serde_json::Value;
+
+fn shared(part: &str) -> Option<PathBuf> {
+    let root = env::var_os("PORTCULLIS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let folder = root.join("data").join(part);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: {} is not there; set PORTCULLIS_SHARED to run this suite", folder.display());
+    None
+}
+
+/// What the suite leaves to the implementation, and what this one does.
+fn accepts_undefined(name: &str) -> bool {
+    // Numbers that a double holds as zero, or inexactly, are numbers.
+    matches!(
+        name,
+        "i_number_double_huge_neg_exp.json"
+            | "i_number_real_underflow.json"
+            | "i_number_too_big_neg_int.json"
+            | "i_number_too_big_pos_int.json"
+            | "i_number_very_big_negative_int.json"
+    )
+}
+
+/// The two files that the suite accepts and that are refused here, because readers differ about their meaning.
+const DUPLICATES: [&str; 2] = ["y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"];
+
+#[test]
+fn json_parsing_suite() {
+    let Some(folder) = shared("jsontest/test_parsing") else { return };
+    let validator = Validator::compile("true", &Options::default()).unwrap();
+    let (mut accepted, mut refused, mut chosen, mut duplicates) = (0, 0, 0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let verdict = validator.check(&fs::read(&path).unwrap()).map(|_| ());
+        match name.as_bytes()[0] {
+            b'y' if DUPLICATES.contains(&name.as_str()) => {
+                assert_eq!(verdict.unwrap_err().keyword(), Keyword::DuplicateKey, "{name}");
+                duplicates += 1;
+            }
+            b'y' => {
+                assert!(verdict.is_ok(), "{name}: {verdict:?}");
+                accepted += 1;
+            }
+            b'n' => {
+                assert!(verdict.is_err(), "{name} was accepted");
+                refused += 1;
+            }
+            _ => {
+                assert_eq!(verdict.is_ok(), accepts_undefined(&name), "{name}: {verdict:?}");
+                chosen += 1;
+            }
+        }
+    }
+    println!(
+        "JSONTestSuite: y accepted {accepted}, y refused as duplicates {duplicates}, n refused {refused}, i {chosen}"
+    );
+    assert_eq!((accepted, duplicates, refused, chosen), (93, 2, 188, 35));
+}
+
+#[test]
+fn json_schema_suite() {
+    let Some(folder) = shared("jsonschema/tests/draft2020-12") else { return };
+    let options = Options::default().with_closed(false);
+    let (mut passed, mut failed) = (0, Vec::new());
+    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let groups: Vec<Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for group in &groups {
+            let tests = group["tests"].as_array().unwrap();
+            match Validator::compile(&group["schema"].to_string(), &options) {
+                Err(error) => {
+                    let known = matches!(
+                        error.reason(),
+                        SchemaReason::UnsupportedKeyword
+                            | SchemaReason::UnsupportedValue
+                            | SchemaReason::UnknownDialect
+                    );
+                    assert!(known, "{}: {error}", group["description"]);
+                    let keyword = error.pointer().as_str().rsplit('/').next().unwrap_or_default();
+                    *refused.entry(keyword.to_owned()).or_default() += tests.len();
+                }
+                Ok(validator) => {
+                    for test in tests {
+                        let verdict = validator.check(test["data"].to_string().as_bytes()).map(|_| ());
+                        if Some(verdict.is_ok()) == test["valid"].as_bool() {
+                            passed += 1;
+                        } else {
+                            failed.push(format!(
+                                "{:?} {} / {}: {verdict:?}",
+                                path.file_name(),
+                                group["description"],
+                                test["description"]
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "JSON-Schema-Test-Suite: passed {passed}, refused at compile {}: {refused:?}",
+        refused.values().sum::<usize>()
+    );
+    assert!(failed.is_empty(), "failed {}: {failed:#?}", failed.len());
+    assert!(passed >= 300, "only {passed} passed");
+}
