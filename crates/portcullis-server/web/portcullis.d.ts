@@ -1,0 +1,126 @@
+export interface Position {
+  epoch: string;
+  offset: number;
+}
+
+/** Times in milliseconds, sizes in bytes. */
+export interface Options {
+  /**
+   * A JWT, or a function that fetches one. It is told why: the first connection (and each later one), the last token
+   * having been called expired, or a refresh in time. A function that throws is asked again at the next attempt.
+   */
+  token: string | ((why: 'connect' | 'expired' | 'refresh') => string | Promise<string>);
+  /** How the token travels. Default: 'subprotocol'. */
+  auth?: 'subprotocol' | 'message';
+  /** From the attempt to connect to `welcome`. Default: 10,000. */
+  connectTimeout?: number;
+  /** How long nothing may arrive before the peer is asked for a sign of life. Default: 20,000. */
+  pingInterval?: number;
+  /** How long the peer has to give it. Default: 8,000. */
+  pongTimeout?: number;
+  /** The delay before attempt n is random between 0 and min(backoffCap, backoffBase × 2^n). Default: 500. */
+  backoffBase?: number;
+  /** Default: 30,000. */
+  backoffCap?: number;
+  /** How long a connection must have lasted before the attempts count from 0 again. Default: 10,000. */
+  stableAfter?: number;
+  /** How long before its `exp` a token is replaced on the live connection. Default: 60,000. */
+  refreshBefore?: number;
+  /** Messages that wait to be sent. Default: 256. */
+  outboxMax?: number;
+  /** What happens to one too many. Default: 'reject'. */
+  outboxPolicy?: 'reject' | 'drop-oldest';
+  /** Messages sent and not yet acknowledged. Default: 32. */
+  inFlightMax?: number;
+  /** A larger message is refused here, because it would cost the connection there. Default: 65,536. */
+  messageMax?: number;
+  /** For tests, and for Node before it had one of its own. */
+  WebSocket?: new (url: string, protocols?: string[]) => WebSocket;
+  clock?: {
+    now(): number;
+    setTimeout(call: () => void, delay: number): unknown;
+    clearTimeout(timer: unknown): void;
+  };
+  random?: () => number;
+}
+
+export type State = 'idle' | 'connecting' | 'online' | 'waiting' | 'closed';
+
+export interface Events {
+  state: {
+    state: State;
+    previous: State;
+    code?: number;
+    reason?: string;
+    /** With 'waiting': until when (in the clock's time), and for how long. */
+    retryAt?: number;
+    delay?: number;
+    attempt?: number;
+    /** With 'online'. */
+    user?: string;
+    resumed?: boolean;
+  };
+  welcome: {
+    session: string;
+    user: string;
+    resume: string;
+    expires_at?: number;
+    ping_interval_ms: number;
+    recovered?: boolean;
+    last_id: number;
+  };
+  message: {
+    channel?: string;
+    epoch?: string;
+    offset?: number;
+    from?: string;
+    action: string;
+    payload: unknown;
+    timestamp: number;
+  };
+  subscribed: { channel: string; recovered: boolean; users: string[]; userCount: number };
+  unsubscribed: { channel: string };
+  presence: { channel: string; joined: string[]; left: string[]; users: string[]; userCount: number };
+  /** Events between the two positions were lost: the log no longer had them. */
+  gap: { channel: string; from: Position; to: Position };
+  refused: { code: string; id?: number; retryAfter?: number; pointer?: string; keyword?: string; message: string };
+  latency: { ms: number };
+  close: { code: number; reason: string; clean: boolean; policy: 'retry' | 'token' | 'stop' };
+}
+
+export class PortcullisEvent<T = unknown> extends Event {
+  readonly detail: T;
+}
+
+/** `code` is one of the server's, or of this client's: `closed`, `message_too_big`, `outbox_full`, `unsubscribed`, `not_connected`. */
+export class PortcullisError extends Error {
+  readonly code: string;
+  readonly id?: number;
+  readonly retryAfter?: number;
+  readonly pointer?: string;
+  readonly keyword?: string;
+}
+
+export class Portcullis extends EventTarget {
+  constructor(url: string | URL, options: Options);
+  readonly state: State;
+  readonly user: string | undefined;
+  /** Messages that no answer has come for. */
+  readonly pending: number;
+  users(channel: string): string[];
+  connect(): void;
+  close(code?: number, reason?: string): void;
+  send(action: string, payload?: unknown, options?: { channel?: string }): Promise<{ id: number }>;
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+  sendRaw(data: string | ArrayBufferLike | ArrayBufferView): void;
+  ping(): void;
+  addEventListener<K extends keyof Events>(
+    type: K,
+    listener: (event: PortcullisEvent<Events[K]>) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+export function closePolicy(code: number, reason: string): 'retry' | 'token' | 'stop';
+export function backoff(attempt: number, random: () => number, base?: number, cap?: number): number;
