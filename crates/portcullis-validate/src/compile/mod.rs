@@ -250,6 +250,10 @@ impl<'c, 's> Compiler<'c, 's> {
         {
             return Err(place.error(SchemaReason::SwitchCases));
         }
+        // What is no object has no selector that could judge it.
+        let mut node = self.tables.node(root);
+        node.types &= types::OBJECT;
+        self.tables.set_node(root, node);
         let mut node = Node::ANY;
         let cases = self.tables.push_node(node).map_err(full)?;
         node.properties = self.tables.push_properties(switch.cases.len()).map_err(full)?;

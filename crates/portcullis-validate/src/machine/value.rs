@@ -133,7 +133,9 @@ impl<'m> Machine<'_, 'm> {
         }
         let start = self.pos;
         let number = self.read_number()?;
-        if number.small.is_none() && number.decimal().is_beyond_double() {
+        // Without an exponent only a long row of digits can be that large.
+        let may_be_large = number.exponent > 0 || number.int.len() > 300;
+        if may_be_large && number.decimal().is_beyond_double() {
             return Err(Fault::at(Keyword::NumberRange, start));
         }
         if node.types & types::NUMBER == 0 && number.small.is_none() && !number.decimal().is_integer() {

@@ -1,7 +1,6 @@
 //! The two public suites. Both are looked for in `PORTCULLIS_SHARED`, else beside the workspace.
 
 use std::{
-    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
 };
@@ -75,7 +74,7 @@ fn json_schema_suite() {
     let Some(folder) = shared("jsonschema/tests/draft2020-12") else { return };
     let options = Options::default().with_closed(false);
     let (mut passed, mut failed) = (0, Vec::new());
-    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    let mut refused: Vec<(String, usize)> = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -94,7 +93,10 @@ fn json_schema_suite() {
                     );
                     assert!(known, "{}: {error}", group["description"]);
                     let keyword = error.pointer().as_str().rsplit('/').next().unwrap_or_default();
-                    *refused.entry(keyword.to_owned()).or_default() += tests.len();
+                    match refused.iter_mut().find(|(name, _)| name == keyword) {
+                        Some((_, count)) => *count += tests.len(),
+                        None => refused.push((keyword.to_owned(), tests.len())),
+                    }
                 }
                 Ok(validator) => {
                     for test in tests {
@@ -116,8 +118,8 @@ fn json_schema_suite() {
     }
     println!(
         "JSON-Schema-Test-Suite: passed {passed}, refused at compile {}: {refused:?}",
-        refused.values().sum::<usize>()
+        refused.iter().map(|(_, count)| count).sum::<usize>()
     );
     assert!(failed.is_empty(), "failed {}: {failed:#?}", failed.len());
-    assert!(passed >= 300, "only {passed} passed");
+    assert!(passed >= 337, "only {passed} passed");
 }
