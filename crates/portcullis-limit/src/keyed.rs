@@ -1,0 +1,287 @@
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+use core::marker::PhantomData;
+
+use portcullis_time::Instant;
+
+use crate::{Gcra, Limited, Quota, SeededHash};
+
+/// How many slots a key may be in, so that no choice of keys makes a check slow.
+const PROBES: usize = 16;
+
+/// What happens to a key that finds no slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It is refused until one of the slots that it may take is full again. Strict: a flood of keys shuts newcomers out.
+    Refuse,
+    /// All such keys are charged to one shared bucket of the same quota. Newcomers pass as long as they are few.
+    #[default]
+    Share,
+}
+
+/// Room for one key and its bucket.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot<K>(Option<(K, Gcra)>);
+
+impl<K> Slot<K> {
+    /// A slot that nothing is in.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+}
+
+impl<K> Default for Slot<K> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+/// One bucket per key in memory that never grows: `S` is any storage of slots, a slice, an array, a boxed slice or
+/// a `heapless::Vec`.
+///
+/// A key's bucket is forgotten only when it is full again, which nobody can tell from a bucket that was never used:
+/// no flood of keys gives anybody a token. A key is looked for in at most 16 slots. The table has one clock, the
+/// latest instant it was given.
+///
+/// ```
+/// use portcullis_limit::{KeyedSlice, Quota, SeededHash, Slot, WhenFull};
+/// use portcullis_time::Instant;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut slots = [Slot::empty(); 64];
+/// let hasher = SeededHash::new([7, 11]); // From a random source.
+/// let quota = Quota::per_second(1, 1)?;
+/// let mut users: KeyedSlice<'_, u32> = KeyedSlice::with_slots(quota, &mut slots[..], hasher, WhenFull::Refuse)?;
+/// assert!(users.check(1, Instant::ORIGIN, 1).is_ok());
+/// assert!(users.check(1, Instant::ORIGIN, 1).is_err());
+/// assert!(users.check(2, Instant::ORIGIN, 1).is_ok());
+/// # Ok(())
+/// # }
+/// ```
+pub struct KeyedTable<K, S, H = SeededHash> {
+    slots: S,
+    quota: Quota,
+    hasher: H,
+    when_full: WhenFull,
+    /// The bucket of all keys without a slot.
+    shared: Gcra,
+    clock: Instant,
+    keys: PhantomData<K>,
+}
+
+/// A [`KeyedTable`] on the heap.
+#[cfg(feature = "alloc")]
+pub type Keyed<K, H = SeededHash> = KeyedTable<K, alloc::boxed::Box<[Slot<K>]>, H>;
+
+/// A [`KeyedTable`] in an array.
+pub type KeyedArray<K, const N: usize, H = SeededHash> = KeyedTable<K, [Slot<K>; N], H>;
+
+/// A [`KeyedTable`] in a `heapless::Vec`, of which only the slots that are in it are used.
+#[cfg(feature = "heapless")]
+pub type KeyedHeapless<K, const N: usize, H = SeededHash> = KeyedTable<K, heapless::Vec<Slot<K>, N>, H>;
+
+/// A [`KeyedTable`] in the caller's memory.
+pub type KeyedSlice<'s, K, H = SeededHash> = KeyedTable<K, &'s mut [Slot<K>], H>;
+
+#[cfg(feature = "alloc")]
+impl<K: Hash + Eq> KeyedTable<K, alloc::boxed::Box<[Slot<K>]>, SeededHash> {
+    /// A table of `slots` slots, rounded up to a power of two and to at least 16, allocated here and never again.
+    ///
+    /// `seed` has to come from a random source. Keys without a slot share a bucket; [`Keyed::with_hasher`] decides
+    /// otherwise.
+    #[must_use]
+    pub fn new(quota: Quota, slots: usize, seed: u64) -> Self {
+        Self::with_hasher(quota, slots, SeededHash::new([seed, !seed]), WhenFull::Share)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<K: Hash + Eq, H: BuildHasher> KeyedTable<K, alloc::boxed::Box<[Slot<K>]>, H> {
+    /// As [`Keyed::new`], with a hasher and a policy of the caller's.
+    #[must_use]
+    pub fn with_hasher(quota: Quota, slots: usize, hasher: H, when_full: WhenFull) -> Self {
+        let len = slots.max(PROBES).checked_next_power_of_two().unwrap_or(1 << (usize::BITS - 1));
+        let slots = core::iter::repeat_with(Slot::empty).take(len).collect();
+        Self::over(quota, slots, hasher, when_full)
+    }
+}
+
+impl<K, S, H> KeyedTable<K, S, H> {
+    const fn over(quota: Quota, slots: S, hasher: H, when_full: WhenFull) -> Self {
+        Self {
+            slots,
+            quota,
+            hasher,
+            when_full,
+            shared: Gcra::new(),
+            clock: Instant::ORIGIN,
+            keys: PhantomData,
+        }
+    }
+
+    /// The quota of each key.
+    #[must_use]
+    pub const fn quota(&self) -> &Quota {
+        &self.quota
+    }
+}
+
+impl<K, S, H> KeyedTable<K, S, H>
+where
+    K: Hash + Eq,
+    S: AsRef<[Slot<K>]> + AsMut<[Slot<K>]>,
+    H: BuildHasher,
+{
+    /// A table in `slots`, which may hold keys of an earlier table with the same quota and hasher.
+    ///
+    /// # Errors
+    /// [`TableError`] unless the number of slots is a power of two and at least 16.
+    pub fn with_slots(quota: Quota, slots: S, hasher: H, when_full: WhenFull) -> Result<Self, TableError> {
+        let len = slots.as_ref().len();
+        if len < PROBES {
+            return Err(TableError::TooSmall { len, len_min: PROBES });
+        }
+        if !len.is_power_of_two() {
+            return Err(TableError::NotPowerOfTwo { len });
+        }
+        Ok(Self::over(quota, slots, hasher, when_full))
+    }
+
+    /// Charges `cost` tokens to the bucket of `key`, or charges nothing. At most 16 slots are looked at.
+    ///
+    /// # Errors
+    /// [`Limited`] when the bucket has fewer tokens, or when there is no slot and the policy says so.
+    #[inline]
+    pub fn check(&mut self, key: K, now: Instant, cost: u32) -> Result<(), Limited> {
+        self.clock = self.clock.max(now);
+        let now = self.clock;
+        let quota = self.quota;
+        match self.place(&key, now) {
+            Place::Found(index) => match self.slots.as_mut().get_mut(index) {
+                Some(Slot(Some((_, gcra)))) => gcra.check(&quota, now, cost),
+                // `place` has just seen the key there.
+                Some(Slot(None)) | None => self.without_slot(now, now, cost),
+            },
+            Place::Free(index) => {
+                let mut gcra = Gcra::new();
+                // A refused newcomer leaves nothing behind: its bucket is still full.
+                gcra.check(&quota, now, cost)?;
+                if let Some(slot) = self.slots.as_mut().get_mut(index) {
+                    *slot = Slot(Some((key, gcra)));
+                }
+                Ok(())
+            }
+            Place::None { free_at } => self.without_slot(now, free_at, cost),
+        }
+    }
+
+    /// Whole tokens that may be charged to `key` at `now`.
+    pub fn available(&self, key: &K, now: Instant) -> u32 {
+        let now = self.clock.max(now);
+        match self.place(key, now) {
+            Place::Found(index) => match self.slots.as_ref().get(index) {
+                Some(Slot(Some((_, gcra)))) => gcra.available(&self.quota, now),
+                Some(Slot(None)) | None => 0,
+            },
+            Place::Free(_) => self.quota.burst(),
+            Place::None { .. } => match self.when_full {
+                WhenFull::Refuse => 0,
+                WhenFull::Share => self.shared.available(&self.quota, now),
+            },
+        }
+    }
+
+    /// Gives back `cost` tokens to `key`: see [`Gcra::refund`]. A key that has no slot gets nothing.
+    pub fn refund(&mut self, key: &K, cost: u32) {
+        if let Place::Found(index) = self.place(key, self.clock)
+            && let Some(Slot(Some((_, gcra)))) = self.slots.as_mut().get_mut(index)
+        {
+            gcra.refund(&self.quota, cost);
+        }
+    }
+
+    fn without_slot(&mut self, now: Instant, free_at: Instant, cost: u32) -> Result<(), Limited> {
+        match self.when_full {
+            WhenFull::Share => self.shared.check(&self.quota, now, cost),
+            WhenFull::Refuse if cost > self.quota.burst() => Err(Limited { retry_at: Instant::FAR_FUTURE }),
+            WhenFull::Refuse => Err(Limited { retry_at: free_at }),
+        }
+    }
+
+    /// Looks for `key`. Slots are never emptied, only taken over, so that an empty one ends the search.
+    #[inline]
+    fn place(&self, key: &K, now: Instant) -> Place {
+        let slots = self.slots.as_ref();
+        let mask = slots.len().wrapping_sub(1);
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits choose the slot")]
+        let home = self.hasher.hash_one(key) as usize;
+        let mut free = None;
+        let mut free_at = Instant::FAR_FUTURE;
+        for step in 0..PROBES {
+            let index = home.wrapping_add(step) & mask;
+            match slots.get(index) {
+                Some(Slot(Some((held, gcra)))) => {
+                    if held == key {
+                        return Place::Found(index);
+                    }
+                    let full_at = gcra.full_at(&self.quota);
+                    free_at = free_at.min(full_at);
+                    if free.is_none() && full_at <= now {
+                        free = Some(index);
+                    }
+                }
+                Some(Slot(None)) => return Place::Free(free.unwrap_or(index)),
+                None => break,
+            }
+        }
+        free.map_or(Place::None { free_at }, Place::Free)
+    }
+}
+
+impl<K, S, H> fmt::Debug for KeyedTable<K, S, H> {
+    /// Keys may be personal data and are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedTable")
+            .field("quota", &self.quota)
+            .field("when_full", &self.when_full)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a key is or may go.
+enum Place {
+    Found(usize),
+    Free(usize),
+    None { free_at: Instant },
+}
+
+/// Why slots do not make a table. The caller is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There are too few slots.
+    TooSmall {
+        /// The slots that were given.
+        len: usize,
+        /// The slots that are needed.
+        len_min: usize,
+    },
+    /// The number of slots is not a power of two.
+    NotPowerOfTwo {
+        /// The slots that were given.
+        len: usize,
+    },
+}
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSmall { len, len_min } => write!(f, "{len} slots are fewer than {len_min}"),
+            Self::NotPowerOfTwo { len } => write!(f, "{len} slots are not a power of two"),
+        }
+    }
+}
+
+impl core::error::Error for TableError {}
