@@ -1,6 +1,6 @@
 //! Flaws that other implementations had, one test for each.
 
-use std::cell::Cell;
+use core::cell::Cell;
 
 use portcullis_proto::{
     SliceStorage, Storage, StorageFull,

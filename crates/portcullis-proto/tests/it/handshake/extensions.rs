@@ -5,6 +5,7 @@ use portcullis_proto::handshake::{EXTENSIONS_MAX, HandshakeError};
 use super::{upgrade, with};
 
 /// The offers of one value, as text.
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn offers(value: &[u8]) -> Result<Vec<String>, HandshakeError> {
     let head = with(&[("Sec-WebSocket-Extensions", value)]);
     let offers = upgrade(&head)?.extensions().map(|offer| {

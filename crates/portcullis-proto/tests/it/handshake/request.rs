@@ -2,6 +2,7 @@
 
 use portcullis_proto::handshake::{HandshakeError, RequestHead};
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn error(head: &str) -> HandshakeError {
     RequestHead::parse(head.as_bytes()).unwrap_err()
 }

@@ -4,6 +4,7 @@ use portcullis_proto::handshake::{Acceptance, EmitError, HandshakeError, accept,
 
 use super::{upgrade, with};
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn answer(head: &[u8], acceptance: &Acceptance<'_>) -> Result<String, EmitError> {
     let mut out = [0; 1_024];
     let len = accept(&upgrade(head).unwrap(), acceptance, &mut out)?;
