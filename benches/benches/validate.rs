@@ -1,7 +1,7 @@
 //! JSON messages judged from their bytes: ours beside a DOM engine and beside a parser that validates nothing.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_validate::{Options, Validator};

@@ -1,5 +1,9 @@
 #![no_std]
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "JSON checked against a compiled schema while it is parsed; see the crate page."
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -9,10 +9,11 @@ pub const CAPTURES_MAX: usize = 16;
 /// How a schema is read and what its validator reports.
 ///
 /// ```
-/// use portcullis_validate::{Options, Validator};
+/// use portcullis_validate::{FixedValidator, Options};
 ///
 /// let options = Options::default().with_captures(&["id"]);
-/// let validator = Validator::compile(r#"{"properties": {"id": {"type": "integer"}}}"#, &options)?;
+/// let schema = r#"{"properties": {"id": {"type": "integer"}}}"#;
+/// let validator = FixedValidator::<8, 32>::compile(schema, &options)?;
 /// assert_eq!(validator.check(br#"{"id": 7}"#).unwrap().capture(0), Some(&b"7"[..]));
 /// # Ok::<(), portcullis_validate::SchemaError>(())
 /// ```

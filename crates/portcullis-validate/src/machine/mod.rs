@@ -37,33 +37,39 @@ impl Frame {
         Self { seen: 0, count: 0, key: 0, keys_base: 0, node: ANY, next: 0, array: false };
 }
 
-/// Which part of the document a fault is about.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// The current member or item of the innermost container.
-    Member,
-    /// The innermost container itself.
-    Container,
-    /// A member of the innermost container that has not come: a property by its index.
-    Missing(u16),
-}
+/// A fault is about the current member or item of the innermost container.
+const MEMBER: u16 = u16::MAX;
+/// A fault is about the innermost container itself.
+const CONTAINER: u16 = u16::MAX - 1;
 
-/// A violation, before its pointer is written. Boxed into few bytes because every step returns one or none.
+/// A violation, before its pointer is written. Kept to eight bytes, so that every step can return it in a register.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
+    offset: u32,
+    /// [`MEMBER`], [`CONTAINER`], or the property of the innermost container that has not come.
+    place: u16,
     keyword: Keyword,
-    place: Place,
-    offset: usize,
 }
 
 impl Fault {
-    const fn at(keyword: Keyword, offset: usize) -> Self {
-        Self { keyword, place: Place::Member, offset }
+    fn new(keyword: Keyword, place: u16, offset: usize) -> Self {
+        Self { keyword, place, offset: offset_of(offset) }
     }
 
-    const fn container(keyword: Keyword, offset: usize) -> Self {
-        Self { keyword, place: Place::Container, offset }
+    #[cold]
+    fn at(keyword: Keyword, offset: usize) -> Self {
+        Self::new(keyword, MEMBER, offset)
     }
+
+    #[cold]
+    fn container(keyword: Keyword, offset: usize) -> Self {
+        Self::new(keyword, CONTAINER, offset)
+    }
+}
+
+/// An offset as it is kept. Messages are shorter than 4 GiB, which the validator sees to.
+fn offset_of(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Where to go on when a value that stood before its switch has been judged by its case.
@@ -203,11 +209,7 @@ impl<'a, 'm> Machine<'a, 'm> {
             let missing = node.required & !seen;
             if missing != 0 {
                 let property = node.properties.start.saturating_add(u16::from(lowest_bit(missing)));
-                return Err(Fault {
-                    keyword: Keyword::Required,
-                    place: Place::Missing(property),
-                    offset: self.pos,
-                });
+                return Err(Fault::new(Keyword::Required, property, self.pos));
             }
             if count < node.members_min {
                 return Err(Fault::container(Keyword::MinProperties, self.pos));
@@ -228,11 +230,9 @@ impl<'a, 'm> Machine<'a, 'm> {
     /// A switch whose selector never came has judged nothing, so that the message cannot pass.
     fn switch_done(&self, root: &Node) -> Result<(), Fault> {
         match self.program.head.switch {
-            Some(switch) if self.case.is_none() => Err(Fault {
-                keyword: Keyword::Required,
-                place: Place::Missing(root.properties.start.saturating_add(switch.on)),
-                offset: self.pos,
-            }),
+            Some(switch) if self.case.is_none() => {
+                Err(Fault::new(Keyword::Required, root.properties.start.saturating_add(switch.on), self.pos))
+            }
             _ => Ok(()),
         }
     }
@@ -255,7 +255,7 @@ impl<'a, 'm> Machine<'a, 'm> {
             return Err(self.syntax());
         }
         let start = self.pos + 1;
-        self.top.key = self.offset(start);
+        self.top.key = offset_of(start);
         self.top.count += 1;
         let program = self.program;
         let node = program.node(self.top.node);
@@ -382,7 +382,7 @@ impl<'a, 'm> Machine<'a, 'm> {
         let Some(property) = root.properties.of(self.program.properties).get(usize::from(self.member)) else {
             return Ok(None);
         };
-        let span = Span { start: self.offset(self.member_start), end: self.offset(self.pos) };
+        let span = Span { start: offset_of(self.member_start), end: offset_of(self.pos) };
         if let Some(slot) = self.captures.get_mut(usize::from(property.capture)) {
             *slot = span;
         }
@@ -416,11 +416,6 @@ impl<'a, 'm> Machine<'a, 'm> {
         }
     }
 
-    /// An offset as it is kept. Messages are shorter than 4 GiB, which the validator sees to.
-    fn offset(&self, at: usize) -> u32 {
-        u32::try_from(at).unwrap_or(u32::MAX)
-    }
-
     #[cold]
     fn syntax(&self) -> Fault {
         Fault::at(Keyword::Syntax, self.pos.min(self.text.len()))
@@ -433,15 +428,15 @@ impl<'a, 'm> Machine<'a, 'm> {
         let below = self.frames.get(..self.depth.saturating_sub(1)).unwrap_or_default();
         below.iter().for_each(|frame| self.push_step(&mut pointer, frame));
         match fault.place {
-            Place::Member if self.depth > 0 => self.push_step(&mut pointer, &self.top),
-            Place::Missing(property) => {
+            MEMBER if self.depth > 0 => self.push_step(&mut pointer, &self.top),
+            MEMBER | CONTAINER => {}
+            property => {
                 let property = self.program.properties.get(usize::from(property));
                 let name = property.map(|property| self.program.name(property)).unwrap_or_default();
                 pointer.push_name(core::str::from_utf8(name).unwrap_or_default().chars());
             }
-            Place::Member | Place::Container => {}
         }
-        Invalid { pointer, keyword: fault.keyword, offset: fault.offset }
+        Invalid { pointer, keyword: fault.keyword, offset: fault.offset as usize }
     }
 
     fn push_step(&self, pointer: &mut Pointer, frame: &Frame) {
