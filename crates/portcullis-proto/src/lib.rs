@@ -5,3 +5,23 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod config;
+mod connection;
+mod error;
+pub mod handshake;
+mod random;
+mod storage;
+pub mod wire;
+
+#[cfg(feature = "heapless")]
+pub use storage::HeaplessStorage;
+#[cfg(feature = "alloc")]
+pub use {config::worst_case_bytes, storage::VecStorage};
+pub use {
+    config::{Config, Message, MessageKind, Side},
+    connection::{Connection, Event, Step},
+    error::{ProtocolError, SendError},
+    storage::{SliceStorage, Storage, StorageFull},
+    wire::CloseCode,
+};
