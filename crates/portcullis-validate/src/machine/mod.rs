@@ -164,6 +164,7 @@ impl<'a, 'm> Machine<'a, 'm> {
     }
 
     /// After a member or an item: the schema of the next one, or none when the container ends.
+    #[inline]
     fn after(&mut self) -> Result<Option<u16>, Fault> {
         if self.depth == 1
             && let Some(node) = self.member_done()?
@@ -238,6 +239,7 @@ impl<'a, 'm> Machine<'a, 'm> {
     }
 
     /// The schema of the next item.
+    #[inline]
     fn item(&mut self) -> Result<u16, Fault> {
         let node = self.program.node(self.top.node);
         let index = self.top.count;
@@ -340,6 +342,7 @@ impl<'a, 'm> Machine<'a, 'm> {
     }
 
     /// Whether the name at `start`, whose first eight bytes are `word`, is this property's.
+    #[inline]
     fn is_name(&self, property: &Property, word: u64, start: usize) -> bool {
         if word & property.head_mask != property.head {
             return false;

@@ -81,6 +81,10 @@ impl Machine<'_, '_> {
 
     #[inline]
     pub(super) fn skip_space(&mut self) {
+        // Most messages have no white space at all, and everything else is above the space.
+        if self.byte() > b' ' {
+            return;
+        }
         // RFC 8259 §2: "Insignificant whitespace is allowed before or after any of the six structural characters."
         while matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
             self.pos += 1;

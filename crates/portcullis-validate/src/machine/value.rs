@@ -153,8 +153,8 @@ impl<'m> Machine<'_, 'm> {
         let int_start = self.pos + usize::from(negative);
         let mut at = int_start;
         let mut value = 0_u64;
-        loop {
-            let digit = self.byte_at(at).wrapping_sub(b'0');
+        for byte in self.text.get(int_start..).unwrap_or_default() {
+            let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 break;
             }
@@ -194,10 +194,8 @@ impl<'m> Machine<'_, 'm> {
 
     /// Behind the digits at `start`, of which there must be one.
     fn digits_end(&mut self, start: usize) -> Result<usize, Fault> {
-        let mut at = start;
-        while self.byte_at(at).is_ascii_digit() {
-            at += 1;
-        }
+        let digits = self.text.get(start..).unwrap_or_default();
+        let at = start + digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if at == start {
             self.pos = at;
             return Err(self.syntax());
