@@ -1,2 +1,66 @@
-//! The commands of this workspace.
-fn main() {}
+//! The commands of this workspace: `cargo xtask help`.
+
+mod checks;
+mod fuzz;
+mod packages;
+mod report;
+mod setup;
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use report::Report;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test      install what is missing, run every test, print what ran
+  fmt       check the format of every file
+  lint      clippy with warnings as errors, for each set of features
+  docs      build the documentation with warnings as errors
+  deny      licenses, sources and forbidden dependencies
+  fuzz [S]  replay the seeds of each fuzz target, then run each for S seconds (5)
+  autobahn  the Autobahn fuzzing client against `portcullis echo`
+  bench     all benchmarks
+  ci        fmt, lint, docs, deny, test
+";
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut report = Report::new();
+    match arguments.first().map(String::as_str) {
+        Some("test") => tests::all(&mut report),
+        Some("fmt") => checks::fmt(&mut report),
+        Some("lint") => checks::lint(&mut report),
+        Some("docs") => checks::docs(&mut report),
+        Some("deny") => checks::deny(&mut report),
+        Some("fuzz") => {
+            let seconds = arguments.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(5);
+            fuzz::smoke(&mut report, seconds);
+        }
+        Some("autobahn") => tests::autobahn(&mut report),
+        Some("bench") => checks::bench(&mut report),
+        Some("ci") => {
+            checks::fmt(&mut report);
+            checks::lint(&mut report);
+            checks::docs(&mut report);
+            checks::deny(&mut report);
+            tests::all(&mut report);
+        }
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    }
+    report.finish()
+}

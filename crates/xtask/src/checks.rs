@@ -1,0 +1,47 @@
+//! What is checked without running the code.
+
+use crate::packages::{self, cargo};
+use crate::report::Report;
+use crate::setup;
+
+pub(crate) fn fmt(report: &mut Report) {
+    report.step("format", cargo().args(["fmt", "--all", "--check"]));
+    report.step(
+        "format of examples/bare",
+        cargo().args(["fmt", "--check", "--manifest-path", "examples/bare/Cargo.toml"]),
+    );
+}
+
+pub(crate) fn lint(report: &mut Report) {
+    let strict = ["--", "-D", "warnings"];
+    let everything = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    report.step("clippy, all features", cargo().args(everything).args(strict));
+    for package in packages::all() {
+        if let Some(set) = package.feature_sets.first().filter(|_| package.feature_sets.len() > 1) {
+            let name = format!("clippy {} {}", package.name, set.join(" "));
+            report.step(
+                &name,
+                cargo().args(["clippy", "-p", &package.name, "--all-targets"]).args(set).args(strict),
+            );
+        }
+    }
+}
+
+pub(crate) fn docs(report: &mut Report) {
+    let doc = ["doc", "--workspace", "--no-deps", "--all-features"];
+    report.step("documentation", cargo().args(doc).env("RUSTDOCFLAGS", "-D warnings"));
+}
+
+pub(crate) fn deny(report: &mut Report) {
+    if !setup::cargo_deny() {
+        report.fail("cargo-deny cannot be installed");
+        return;
+    }
+    // The graph spans all platforms, so crates that this one does not build are read too.
+    let _ = cargo().arg("fetch").status();
+    report.step("dependencies", cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]));
+}
+
+pub(crate) fn bench(report: &mut Report) {
+    report.step("benchmarks", cargo().args(["bench", "-p", "portcullis-benches"]));
+}

@@ -1,0 +1,76 @@
+//! Everything that runs the code.
+
+use std::process::Command;
+
+use crate::packages::{self, cargo};
+use crate::report::Report;
+use crate::{fuzz, root, setup};
+
+pub(crate) fn all(report: &mut Report) {
+    setup::end_to_end();
+    crates(report);
+    bare(report);
+    examples(report);
+    end_to_end(report);
+    autobahn(report);
+    fuzz::smoke(report, 5);
+}
+
+/// Each crate alone with each of its sets of features: what builds only beside its neighbours does not build.
+fn crates(report: &mut Report) {
+    for package in packages::all() {
+        for set in &package.feature_sets {
+            let name = format!("{} {}", package.name, set.join(" "));
+            report.step(
+                &name,
+                cargo().args(["test", "--quiet", "--all-targets", "-p", &package.name]).args(set),
+            );
+        }
+        // The examples in the documentation are written for all features.
+        if package.has_library {
+            let doc = ["test", "--quiet", "--doc", "--all-features", "-p", &package.name];
+            report.step(&format!("{} documentation", package.name), cargo().args(doc));
+        }
+    }
+}
+
+/// The proof that the building blocks need neither `std` nor an allocator.
+fn bare(report: &mut Report) {
+    let build = ["build", "--release", "--manifest-path", "examples/bare/Cargo.toml"];
+    report.step("examples/bare", cargo().args(build));
+}
+
+fn examples(report: &mut Report) {
+    report.step("examples", cargo().args(["test", "--quiet", "--all-targets", "-p", "portcullis-examples"]));
+}
+
+fn end_to_end(report: &mut Report) {
+    let script = "crates/portcullis-server/tests/e2e/run";
+    if !setup::exists(script) {
+        report.skip("end to end", "there are no end-to-end tests");
+        return;
+    }
+    if !report.step(
+        "server for the end-to-end tests",
+        cargo().args(["build", "--release", "-p", "portcullis-server"]),
+    ) {
+        report.skip("end to end", "the server does not build");
+        return;
+    }
+    let mut command = Command::new("bash");
+    report.step("end to end", command.arg(script).current_dir(root()).env("PATH", setup::path_with_python()));
+}
+
+/// The Autobahn suite runs on Python 2.7 alone.
+pub(crate) fn autobahn(report: &mut Report) {
+    let script = "crates/portcullis-server/tests/e2e/autobahn/run";
+    if !setup::exists(script) {
+        report.skip("Autobahn", "there is no script for it");
+        return;
+    }
+    if !setup::has("python2.7", "--version") {
+        report.skip("Autobahn", "it needs Python 2.7, which is not here");
+        return;
+    }
+    report.step("Autobahn", Command::new("bash").arg(script).current_dir(root()));
+}
