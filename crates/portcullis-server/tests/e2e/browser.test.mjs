@@ -1,0 +1,147 @@
+// Headless Chromium on the demo page, over wss with the self-signed certificate.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { page as address, require, tokens, users } from './support.mjs';
+
+const { chromium } = require('playwright-core');
+const [alice, bob] = users;
+let browser;
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+});
+after(() => browser?.close());
+
+/** A page of its own context, signed in by the link that `dev` prints. What the browser complains about is kept. */
+async function open(user, options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1360, height: 820 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(8_000);
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
+  await page.goto(user ? `${address}#user=${user}&token=${tokens.get(user)}` : address.href);
+  return page;
+}
+
+const connected = (page) => page.waitForSelector('body[data-state="online"]');
+const reads = (page, id, text) => page.getByTestId(id).getByText(text).first().waitFor();
+
+async function say(page, text) {
+  await page.getByTestId('text').fill(text);
+  await page.getByTestId('text').press('Enter');
+}
+
+test('two pages chat, and each shows who is present', async () => {
+  const a = await open(alice, { colorScheme: 'light' });
+  await connected(a);
+  const b = await open(bob, { colorScheme: 'dark' });
+  await connected(b);
+  for (const page of [a, b]) for (const user of [alice, bob]) await reads(page, 'people', user);
+  await reads(a, 'messages', `${bob} came in`);
+
+  await say(a, 'Morning. Is the north gate up?');
+  await reads(b, 'messages', 'Morning. Is the north gate up?');
+  await say(b, 'Up since six. Certificate renewed, nobody dropped.');
+  await say(b, 'The watch changed at seven, every session resumed.');
+  await reads(a, 'messages', 'every session resumed.');
+  await say(a, 'Good. I will let the carts in: 40 barrels, 12 crates.');
+  await reads(b, 'messages', '40 barrels');
+  assert.equal(await a.locator('.message').count(), 4, 'no message twice');
+  assert.equal(await a.locator('.message.waits, .message.refused').count(), 0);
+  await a.waitForFunction(() => /\d ms$/.test(document.getElementById('latency').textContent));
+
+  // A third client, with a good token and bad manners.
+  const c = await open(bob, { colorScheme: 'light' });
+  await connected(c);
+  await c.getByRole('button', { name: /^Bad schema/ }).click();
+  await reads(c, 'refusals', 'invalid_message');
+  await reads(c, 'refusals', '/payload/text');
+  await c.getByRole('button', { name: /^Yesterday/ }).click();
+  await reads(c, 'refusals', 'stale');
+  await a.getByRole('button', { name: /^Smuggle/ }).click();
+  await reads(a, 'refusals', '/admin');
+  if (process.env.PORTCULLIS_SCREENSHOT) {
+    await a.waitForTimeout(12_000); // A few round trips for the curve.
+    await a.screenshot({ path: process.env.PORTCULLIS_SCREENSHOT });
+  }
+  await c.getByRole('button', { name: /^Persist/ }).click();
+  await reads(c, 'refusals', '4400');
+  assert.equal(await c.getAttribute('body', 'data-state'), 'closed');
+  assert.match(await c.textContent('#state-why'), /4400 · too many invalid messages/);
+
+  // The others go on as if nothing had been.
+  await say(a, 'What was that?');
+  await reads(b, 'messages', 'What was that?');
+  await b.context().close();
+  await reads(a, 'messages', `${bob} left`);
+  assert.deepEqual(a.complaints, [], 'no script error, nothing against the content security policy');
+  await a.context().close();
+  await c.context().close();
+});
+
+for (const [button, code] of [['Flood', '4429'], ['Too big', '1009'], ['Binary', '1003']]) {
+  test(`the page shows ${code} for “${button}”, and connects again on request`, async () => {
+    const page = await open(alice);
+    await connected(page);
+    await page.getByRole('button', { name: new RegExp(`^${button}`) }).click();
+    // One burst may be forgiven with refusals; persistence is not.
+    for (let i = 0; i < 20 && (await page.getAttribute('body', 'data-state')) === 'online'; i++) {
+      await page.getByRole('button', { name: new RegExp(`^${button}`) }).click({ timeout: 500 }).catch(() => {});
+      await page.waitForTimeout(50);
+    }
+    await reads(page, 'refusals', code);
+    await page.getByRole('button', { name: 'Connect again' }).click();
+    await connected(page);
+    await page.context().close();
+  });
+}
+
+test('the token leaves the address bar at once, and a reload keeps it for this tab', async () => {
+  const page = await open(alice);
+  await connected(page);
+  assert.equal(page.url(), address.href);
+  assert.equal(await page.evaluate(() => localStorage.length), 0);
+  await page.reload();
+  await connected(page);
+  await page.context().close();
+});
+
+test('a forged token is refused visibly and not tried again', async () => {
+  const page = await open();
+  await page.getByLabel('Token').fill(`${tokens.get(alice).slice(0, -8)}AAAAAAAA`);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await reads(page, 'refusals', '4401');
+  await page.getByText('Not retried').waitFor();
+  assert.equal(await page.getAttribute('body', 'data-state'), 'closed');
+  await page.context().close();
+});
+
+test('a page of another origin cannot connect', async () => {
+  const page = await open();
+  await page.route('https://elsewhere.example/', (route) => route.fulfill({ contentType: 'text/html', body: '<p>elsewhere' }));
+  await page.goto('https://elsewhere.example/');
+  const code = await page.evaluate(
+    ([url, token]) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(url, ['portcullis.v1', `bearer.${token}`]);
+        socket.onopen = () => resolve('open');
+        socket.onclose = (event) => resolve(event.code);
+      }),
+    [process.env.PORTCULLIS_URL, tokens.get(alice)],
+  );
+  assert.equal(code, 1006);
+  await page.context().close();
+});
+
+test('narrow windows show one view at a time', async () => {
+  const page = await open(alice, { viewport: { width: 390, height: 800 }, isMobile: true });
+  await connected(page);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  await page.getByRole('button', { name: /^People/ }).click();
+  await reads(page, 'people', alice);
+  await page.getByRole('button', { name: /^Gate/ }).click();
+  assert.equal(await page.getByTestId('state').isVisible(), true);
+  await page.context().close();
+});
