@@ -49,7 +49,7 @@ impl Report {
         }
         let success = child.wait().is_ok_and(|status| status.success());
         // A step without tests of its own is one test.
-        if passed + failed == 0 {
+        if passed + failed + skipped == 0 {
             passed = u64::from(success);
         }
         if !success && failed == 0 {

