@@ -5,3 +5,27 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+#[cfg(feature = "alloc")]
+mod boundary;
+mod config;
+mod id;
+#[cfg(feature = "alloc")]
+mod memory;
+mod name;
+#[cfg(feature = "alloc")]
+mod random;
+#[cfg(feature = "alloc")]
+mod subscribers;
+
+#[cfg(feature = "alloc")]
+pub use {
+    boundary::{Backend, Caller, Command, Completion, Entry, Refusal, Resume, Target},
+    memory::MemoryBackend,
+    subscribers::Subscribers,
+};
+pub use {
+    config::Config,
+    id::{ConnectionId, Epoch, Fencing, NodeId, Position, ResumeToken, SessionId, TEXT_LEN},
+    name::{CHANNEL_LEN_MAX, USER_PREFIX, is_channel_name},
+};

@@ -1,0 +1,82 @@
+//! A channel's log: epoch, offsets without holes, bounded by count, bytes and age.
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+
+use portcullis_time::Instant;
+
+use crate::{
+    boundary::Entry,
+    config::Config,
+    id::{Epoch, Position},
+};
+
+#[derive(Debug)]
+pub(super) struct Log {
+    epoch: Epoch,
+    /// The offset of the last event; 0 before the first.
+    last: u64,
+    entries: VecDeque<(Instant, Arc<Entry>)>,
+    bytes: usize,
+}
+
+impl Log {
+    pub(super) const fn new(epoch: Epoch) -> Self {
+        Self { epoch, last: 0, entries: VecDeque::new(), bytes: 0 }
+    }
+
+    pub(super) const fn end(&self) -> Position {
+        Position::new(self.epoch, self.last)
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Appends an event and forgets what no longer fits; `free` is what all logs together may still grow by.
+    pub(super) fn append(&mut self, now: Instant, config: &Config, free: usize, data: &[u8]) -> Arc<Entry> {
+        self.last += 1;
+        let entry = Arc::new(Entry { offset: self.last, data: Box::from(data) });
+        self.entries.push_back((now, entry.clone()));
+        self.bytes += data.len();
+        let bytes_max = config.log_bytes_max.min((self.bytes - data.len()).saturating_add(free));
+        while self.entries.len() > config.log_events_max || self.bytes > bytes_max {
+            self.forget_oldest();
+        }
+        self.expire(now, config);
+        entry
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn expire(&mut self, now: Instant, config: &Config) {
+        while self.entries.front().is_some_and(|(at, _)| *at + config.log_age_max <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    /// When the next event will be too old.
+    pub(super) fn expires_at(&self, config: &Config) -> Option<Instant> {
+        self.entries.front().map(|(at, _)| *at + config.log_age_max)
+    }
+
+    /// Everything since `since`, or `None` when something of it is gone: then there is a gap.
+    pub(super) fn since(&self, since: Position, config: &Config) -> Option<Vec<Arc<Entry>>> {
+        if since.epoch != self.epoch || since.offset > self.last {
+            return None;
+        }
+        let missed = usize::try_from(self.last - since.offset).ok()?;
+        let first = self.entries.len().checked_sub(missed)?;
+        let entries = self.entries.range(first..);
+        let bytes: usize = entries.clone().map(|(_, entry)| entry.data.len()).sum();
+        (bytes <= config.recovery_bytes_max).then(|| entries.map(|(_, entry)| entry.clone()).collect())
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, entry)) = self.entries.pop_front() {
+            self.bytes -= entry.data.len();
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The backend in memory: for one machine, for tests, and as the model that the others are held to.
+
+mod channel;
+mod log;
+mod publish;
+mod session;
+mod subscribe;
+
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use hashbrown::HashMap;
+use portcullis_time::Instant;
+
+use crate::{
+    boundary::{Backend, Caller, Command, Completion, Refusal},
+    config::Config,
+    id::{ConnectionId, Epoch, NodeId, SessionId},
+    random::Random,
+};
+use channel::Channel;
+use session::Session;
+
+/// What becomes due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A session's client did not come back.
+    Session(SessionId),
+    /// Joins and leaves of a channel are told.
+    Presence(Arc<str>),
+    /// Events of a channel grow too old.
+    Expiry(Arc<str>),
+}
+
+/// Sessions, channels and logs in memory, deterministic in its commands, its times and its seed.
+///
+/// ```
+/// use portcullis_session::{Backend, Command, Completion, Config, ConnectionId, MemoryBackend, NodeId, ResumeToken, SessionId};
+/// use portcullis_time::Instant;
+///
+/// let (now, node) = (Instant::ORIGIN, NodeId::new(0));
+/// let mut backend = MemoryBackend::new(Config::default(), [7; 32]);
+/// backend.submit(now, node, Command::Open {
+///     connection: ConnectionId::new(1),
+///     user: "alice",
+///     session: SessionId::from_bytes([1; 16]),
+///     token: ResumeToken::from_bytes([2; 16]),
+///     resume: None,
+///     since: None,
+/// });
+/// let answer = backend.poll_completion();
+/// assert!(matches!(answer, Some((_, Completion::Opened { recovered: false, .. }))));
+/// ```
+#[derive(Debug)]
+pub struct MemoryBackend {
+    config: Config,
+    random: Random,
+    sessions: HashMap<SessionId, Session>,
+    /// Sessions of each user.
+    users: HashMap<Arc<str>, usize>,
+    channels: HashMap<Arc<str>, Channel>,
+    log_bytes: usize,
+    due: BTreeSet<(Instant, Due)>,
+    completions: VecDeque<(NodeId, Completion)>,
+}
+
+impl MemoryBackend {
+    /// Empty. `seed` must be unpredictable: epochs come from it.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            config,
+            random: Random::new(seed),
+            sessions: HashMap::new(),
+            users: HashMap::new(),
+            channels: HashMap::new(),
+            log_bytes: 0,
+            due: BTreeSet::new(),
+            completions: VecDeque::new(),
+        }
+    }
+
+    /// How many sessions there are, those whose clients are away among them.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many channels there are.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Bytes of events in all logs.
+    #[must_use]
+    pub const fn log_bytes(&self) -> usize {
+        self.log_bytes
+    }
+
+    fn complete(&mut self, node: NodeId, completion: Completion) {
+        self.completions.push_back((node, completion));
+    }
+
+    fn refuse(&mut self, node: NodeId, connection: ConnectionId, id: Option<u64>, reason: Refusal) {
+        self.complete(node, Completion::Refused { connection, id, reason });
+    }
+
+    /// The session that `caller` holds; an older connection holds nothing any more.
+    fn held(&mut self, caller: &Caller) -> Result<&mut Session, Refusal> {
+        let session = self.sessions.get_mut(&caller.session).ok_or(Refusal::Fenced)?;
+        let is_holder = session.fencing == caller.fencing && session.connection == Some(caller.connection);
+        if is_holder { Ok(session) } else { Err(Refusal::Fenced) }
+    }
+
+    /// The channel `name`, made if need be.
+    fn channel_or_new(&mut self, name: &str) -> Result<&mut Channel, Refusal> {
+        if !self.channels.contains_key(name) {
+            if self.channels.len() >= self.config.channels_max {
+                return Err(Refusal::TooManyChannels);
+            }
+            let (name, epoch) = (Arc::<str>::from(name), Epoch::new(self.random.next()));
+            self.channels.insert(name.clone(), Channel::new(name, epoch));
+        }
+        self.channels.get_mut(name).ok_or(Refusal::TooManyChannels)
+    }
+
+    /// After a change of presence: it will be told.
+    fn schedule_presence(&mut self, now: Instant, name: &str) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if channel.presence_at.is_none() {
+            let at = now + self.config.presence_interval;
+            channel.presence_at = Some(at);
+            self.due.insert((at, Due::Presence(channel.name.clone())));
+        }
+    }
+
+    /// After an event: the log will be looked at when its oldest grows too old.
+    fn schedule_expiry(&mut self, name: &str) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if channel.expiry_at.is_none()
+            && let Some(at) = channel.log.expires_at(&self.config)
+        {
+            channel.expiry_at = Some(at);
+            self.due.insert((at, Due::Expiry(channel.name.clone())));
+        }
+    }
+
+    /// Forgets a channel that nobody holds and that has nothing to recover. Its next life has another epoch.
+    fn drop_if_over(&mut self, name: &str) {
+        if self.channels.get(name).is_none_or(|channel| !channel.is_over()) {
+            return;
+        }
+        if let Some(channel) = self.channels.remove(name) {
+            let presence = channel.presence_at.map(|at| (at, Due::Presence(channel.name.clone())));
+            let expiry = channel.expiry_at.map(|at| (at, Due::Expiry(channel.name.clone())));
+            for due in [presence, expiry].into_iter().flatten() {
+                self.due.remove(&due);
+            }
+        }
+    }
+
+    fn tell_presence(&mut self, name: &str) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if let Some(completion) = channel.take_presence() {
+            self.completions.extend(channel.nodes().map(|node| (node, completion.clone())));
+        }
+        self.drop_if_over(name);
+    }
+
+    fn expire_log(&mut self, now: Instant, name: &str) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        channel.expiry_at = None;
+        let before = channel.log.bytes();
+        channel.log.expire(now, &self.config);
+        self.log_bytes -= before - channel.log.bytes();
+        self.schedule_expiry(name);
+        self.drop_if_over(name);
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn submit(&mut self, now: Instant, node: NodeId, command: Command<'_>) {
+        match command {
+            Command::Open { connection, user, session, token, resume, since } => {
+                let opening = session::Opening { connection, user, session, token, resume, since };
+                self.open(node, opening);
+            }
+            Command::Close { caller, resumable } => self.close(now, &caller, resumable),
+            Command::Subscribe { caller, channel, since } => {
+                if let Err(reason) = self.subscribe(now, node, &caller, channel, since) {
+                    self.refuse(node, caller.connection, None, reason);
+                }
+            }
+            Command::Unsubscribe { caller, channel } => {
+                if let Err(reason) = self.unsubscribe(now, node, &caller, channel) {
+                    self.refuse(node, caller.connection, None, reason);
+                }
+            }
+            Command::Publish { caller, id, target, data } => {
+                if let Err(reason) =
+                    self.publish(now, node, &caller, &publish::Publication { id, target, data })
+                {
+                    self.refuse(node, caller.connection, id, reason);
+                }
+            }
+        }
+    }
+
+    fn poll_completion(&mut self) -> Option<(NodeId, Completion)> {
+        self.completions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while self.due.first().is_some_and(|(at, _)| *at <= now) {
+            match self.due.pop_first() {
+                Some((_, Due::Session(session))) => self.end_session(now, session),
+                Some((_, Due::Presence(channel))) => self.tell_presence(&channel),
+                Some((_, Due::Expiry(channel))) => self.expire_log(now, &channel),
+                None => {}
+            }
+        }
+    }
+}
