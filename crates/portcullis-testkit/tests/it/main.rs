@@ -1,5 +1,5 @@
 //! The house rules of the workspace.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_alloc, reason = "tests")]
 
 mod architecture;
 mod tidy;
