@@ -39,7 +39,9 @@ impl fmt::Display for Entry {
             Self::Closed(clean) => f.write_str(if *clean { "closed" } else { "lost" }),
             Self::Failed(close_code, code) => write!(f, "failed {close_code} {code}"),
             Self::Sent(0x88, payload) => match payload.split_first_chunk() {
-                Some((code, reason)) => write!(f, "sent close {} {}", u16::from_be_bytes(*code), Shown(reason)),
+                Some((code, reason)) => {
+                    write!(f, "sent close {} {}", u16::from_be_bytes(*code), Shown(reason))
+                }
                 None => f.write_str("sent close"),
             },
             Self::Sent(first, payload) => write!(f, "sent {first:02x} {}", Shown(payload)),

@@ -2,5 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_alloc, reason = "tests")]
 
 mod architecture;
+mod engines;
 mod tidy;
 mod tree;
