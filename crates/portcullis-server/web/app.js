@@ -77,6 +77,10 @@ const REFUSALS = {
   forbidden: 'The token does not allow this',
   message_too_big: 'Larger than the server takes; it was not sent',
   outbox_full: 'Too many messages wait to be sent',
+  not_subscribed: 'Publishing needs a subscription',
+  invalid_channel: 'No channel can have this name',
+  too_many_subscriptions: 'This session holds as many channels as it may',
+  unavailable: 'The server is behind; later',
 };
 
 let client;
@@ -284,6 +288,7 @@ function showPeople(count) {
 }
 
 function showPresence({ channel, joined, left, userCount }) {
+  if (!rooms.has(channel)) return;
   if (channel === current) showPeople(userCount);
   for (const user of joined) if (user !== client.user) note(channel, '', make('b', '', user), ' came in');
   for (const user of left) note(channel, '', make('b', '', user), ' left');

@@ -30,6 +30,7 @@ const DEFAULTS = {
 
 const SUBPROTOCOL = 'portcullis.v1';
 const RETRIED = new Set([1001, 1006, 1011, 1012, 1013, 4408, 4430]);
+const NEVER_OF_A_SUBSCRIPTION = new Set(['not_subscribed', 'stale', 'unknown_user', 'event_too_big']);
 const TIMER_MAX = 2 ** 31 - 1;
 const PAUSE_MAX = 30_000;
 
@@ -119,6 +120,7 @@ export class Portcullis extends EventTarget {
   #paused = false;
 
   #channels = new Map(); // name → { position, users, count, asked, waiters }
+  #released = new Set(); // Unsubscribed while offline: the session may still hold them.
   #received = 0; // When something arrived last.
   #pingSent = 0; // 0: none is out.
   #heard = false; // Whether anything arrived since.
@@ -201,6 +203,7 @@ export class Portcullis extends EventTarget {
     return new Promise((resolve, reject) => {
       let entry = this.#channels.get(channel);
       if (entry?.live && entry.wanted) return resolve();
+      this.#released.delete(channel);
       if (!entry) {
         entry = { position: null, users: new Set(), count: 0, waiters: [], live: false, asked: false };
         this.#channels.set(channel, entry);
@@ -218,6 +221,7 @@ export class Portcullis extends EventTarget {
     this.#settle(entry, new PortcullisError('unsubscribed'));
     this.#channels.delete(channel);
     if (this.#state === 'online') this.#write({ type: 'unsubscribe', channel });
+    else this.#released.add(channel);
   }
 
   /** Sends text or bytes as they are, unqueued and unchecked: for tests that misbehave on purpose. */
@@ -394,6 +398,8 @@ export class Portcullis extends EventTarget {
       if (resumed && this.#resumed?.has(name)) entry.asked = true;
       else this.#ask(name, entry);
     }
+    if (resumed) for (const channel of this.#released) this.#write({ type: 'unsubscribe', channel });
+    this.#released.clear();
     this.#resumed = null;
     this.#flush();
   }
@@ -494,6 +500,7 @@ export class Portcullis extends EventTarget {
       }
       return;
     }
+    if (NEVER_OF_A_SUBSCRIPTION.has(error.code)) return;
     for (const [name, entry] of this.#channels) {
       if (!entry.asked || (channel !== undefined && channel !== name)) continue;
       this.#channels.delete(name);

@@ -365,6 +365,19 @@ test('presence is kept per channel, with a count beyond what is listed', async (
   assert.equal(w.of('presence')[0].userCount, 499);
 });
 
+test('a channel given up while offline is given up in the resumed session', async () => {
+  const w = world();
+  await w.start();
+  w.client.subscribe('c');
+  w.socket.say({ type: 'subscribed', channel: 'c', epoch: 'E', offset: 4, recovered: false, users: [], user_count: 0 });
+  w.socket.end(1006);
+  w.client.unsubscribe('c');
+  await w.clock.advance(500);
+  w.socket.welcome({ recovered: true });
+  assert.deepEqual(w.socket.sent.map(({ type }) => type), ['auth', 'unsubscribe']);
+  assert.deepEqual(w.socket.sent[0].resume.channels, {});
+});
+
 test('a refused subscription rejects, and is not asked for again', async () => {
   const w = world();
   await w.start();

@@ -1,7 +1,7 @@
 // What the scenarios share: the running server, its tokens, and a peer on npm `ws`.
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { after } from 'node:test';
 
 export const require = createRequire(process.env.E2E_MODULES ?? import.meta.url);
 const { WebSocket } = require('ws');
@@ -22,6 +22,10 @@ export const tokens = new Map(
 
 export const users = [...tokens.keys()];
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Whatever a failed scenario left open must not keep the process from ending. */
+const sockets = [];
+after(() => sockets.forEach((socket) => socket.terminate()));
+
 let channels = 0;
 /** A channel that no other scenario uses. */
 export const freshChannel = () => `chat:e2e-${process.pid}-${(channels += 1)}`;
@@ -31,6 +35,7 @@ export class Peer {
   inbox = [];
   #waiting = [];
   #read = 0;
+  #closed;
   id = 0;
 
   constructor({ token, protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL], headers = {}, origin, path, ...rest } = {}) {
@@ -40,16 +45,20 @@ export class Peer {
       this.inbox.push(binary ? data : JSON.parse(data));
       for (const wake of this.#waiting.splice(0)) wake();
     });
-    this.closed = new Promise((resolve) =>
+    sockets.push(this.socket);
+    this.#closed = new Promise((resolve) =>
       this.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })),
     );
-    this.refused = new Promise((resolve) =>
+    // What the opening handshake was answered with: 101, another status, or 0 for nothing.
+    this.answer = new Promise((resolve) => {
+      this.socket.on('open', () => resolve({ status: 101 }));
+      this.socket.on('close', () => resolve({ status: 0 }));
       this.socket.on('unexpected-response', (request, response) => {
         let body = '';
         response.on('data', (chunk) => (body += chunk));
         response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
-      }),
-    );
+      });
+    });
     this.socket.on('error', () => {});
   }
 
@@ -66,6 +75,13 @@ export class Peer {
       if (left <= 0) throw new Error(`nothing like ${wanted} in ${JSON.stringify(this.inbox.slice(-8))}`);
       await Promise.race([new Promise((resolve) => this.#waiting.push(resolve)), pause(left)]);
     }
+  }
+
+  /** The close code and reason, once it has closed; 'still open' after 8 s. */
+  get closed() {
+    let timer;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, 8_000, { code: 'still open' })));
+    return Promise.race([this.#closed, late]).finally(() => clearTimeout(timer));
   }
 
   say(message) {
@@ -89,7 +105,8 @@ export class Peer {
 
   static async welcome(user, options = {}) {
     const peer = new Peer({ token: tokens.get(user), ...options });
-    await Promise.race([once(peer.socket, 'open'), peer.refused.then((why) => Promise.reject(new Error(JSON.stringify(why))))]);
+    const answer = await peer.answer;
+    if (answer.status !== 101) throw new Error(JSON.stringify(answer));
     peer.welcomed = await peer.next('welcome');
     return peer;
   }

@@ -1,6 +1,5 @@
 // npm `ws` against `portcullis dev`, over TLS.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { Portcullis } from '../../web/portcullis.js';
@@ -30,14 +29,14 @@ test('the token as a header', async () => {
 
 test('the token as the first message', async () => {
   const peer = new Peer();
-  await once(peer.socket, 'open');
+  await peer.answer;
   peer.say({ type: 'auth', token: tokens.get(alice) });
   assert.equal((await peer.next('welcome')).user, alice);
   await peer.close();
 });
 
 test('a bad token in a header is 401 with its code', async () => {
-  const { status, headers, body } = await new Peer({ headers: { authorization: `Bearer ${forged(tokens.get(alice))}` } }).refused;
+  const { status, headers, body } = await new Peer({ headers: { authorization: `Bearer ${forged(tokens.get(alice))}` } }).answer;
   assert.equal(status, 401);
   assert.ok(JSON.parse(body).error);
   assert.match(headers['www-authenticate'], /^Bearer/);
@@ -58,14 +57,14 @@ test('an unsigned token is refused', async () => {
 
 test('mistake 11: anything before authentication ends it', async () => {
   const peer = new Peer();
-  await once(peer.socket, 'open');
+  await peer.answer;
   peer.act();
   assert.equal((await peer.closed).code, 4401);
 });
 
 test('mistake 11: the first message has a deadline', async () => {
   const peer = new Peer();
-  await once(peer.socket, 'open');
+  await peer.answer;
   const since = Date.now();
   assert.equal((await peer.closed).code, 4408);
   assert.ok(Math.abs(Date.now() - since - 5_000) < 1_500);
@@ -73,14 +72,14 @@ test('mistake 11: the first message has a deadline', async () => {
 
 test('mistake 10: a foreign origin is refused, the own one is not', async () => {
   for (const origin of ['https://evil.example', `https://${url.host}.evil.example`, `http://${url.host}`, 'null']) {
-    assert.equal((await new Peer({ token: tokens.get(alice), origin }).refused).status, 403, origin);
+    assert.equal((await new Peer({ token: tokens.get(alice), origin }).answer).status, 403, origin);
   }
   await (await Peer.welcome(alice, { origin: page.origin })).close();
 });
 
 test('another path is 404, another version is 426', async () => {
-  assert.equal((await new Peer({ token: tokens.get(alice), path: '/other' }).refused).status, 404);
-  const { status, headers } = await new Peer({ token: tokens.get(alice), protocolVersion: 8 }).refused;
+  assert.equal((await new Peer({ token: tokens.get(alice), path: '/other' }).answer).status, 404);
+  const { status, headers } = await new Peer({ token: tokens.get(alice), protocolVersion: 8 }).answer;
   assert.equal(status, 426);
   assert.equal(headers['sec-websocket-version'], '13');
 });
@@ -140,7 +139,7 @@ test('a dropped connection resumes its session, without a hole', async () => {
   for (const text of ['one', 'two', 'three']) b.act({ channel, payload: { text } });
   await b.next((m) => m.type === 'ack' && m.id === 3);
   const again = new Peer({ token: tokens.get(alice), path: '/ws?resume=1' });
-  await once(again.socket, 'open');
+  await again.answer;
   again.say({ type: 'auth', resume: { session: a.welcomed.session, token: a.welcomed.resume, channels: { [channel]: { epoch, offset } } } });
   const welcome = await again.next('welcome');
   assert.equal(welcome.recovered, true);
@@ -158,7 +157,7 @@ test('someone else’s session cannot be resumed', async () => {
   const a = await Peer.welcome(alice);
   a.socket.terminate();
   const thief = new Peer({ token: tokens.get(bob), path: '/ws?resume=1' });
-  await once(thief.socket, 'open');
+  await thief.answer;
   thief.say({ type: 'auth', resume: { session: a.welcomed.session, token: a.welcomed.resume, channels: {} } });
   const welcome = await thief.next('welcome');
   assert.equal(welcome.recovered, false);
