@@ -217,26 +217,34 @@ where
         let mask = slots.len().wrapping_sub(1);
         #[expect(clippy::cast_possible_truncation, reason = "the low bits choose the slot")]
         let home = self.hasher.hash_one(key) as usize;
-        let mut free = None;
+        for step in 0..PROBES {
+            let index = home.wrapping_add(step) & mask;
+            match slots.get(index) {
+                Some(Slot(Some((held, _)))) if held == key => return Place::Found(index),
+                Some(Slot(Some(_))) => {}
+                Some(Slot(None)) | None => break,
+            }
+        }
+        self.vacancy(home, now)
+    }
+
+    /// The slot for a key that is in none of those from `home` on: the first that is empty or full again. A pass of
+    /// its own, so that a known key is found by comparing keys alone.
+    fn vacancy(&self, home: usize, now: Instant) -> Place {
+        let slots = self.slots.as_ref();
+        let mask = slots.len().wrapping_sub(1);
         let mut free_at = Instant::FAR_FUTURE;
         for step in 0..PROBES {
             let index = home.wrapping_add(step) & mask;
             match slots.get(index) {
-                Some(Slot(Some((held, gcra)))) => {
-                    if held == key {
-                        return Place::Found(index);
-                    }
-                    let full_at = gcra.full_at(&self.quota);
-                    free_at = free_at.min(full_at);
-                    if free.is_none() && full_at <= now {
-                        free = Some(index);
-                    }
+                Some(Slot(Some((_, gcra)))) if !gcra.is_full(&self.quota, now) => {
+                    free_at = free_at.min(gcra.full_at(&self.quota));
                 }
-                Some(Slot(None)) => return Place::Free(free.unwrap_or(index)),
+                Some(_) => return Place::Free(index),
                 None => break,
             }
         }
-        free.map_or(Place::None { free_at }, Place::Free)
+        Place::None { free_at }
     }
 }
 
