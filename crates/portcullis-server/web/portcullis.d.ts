@@ -120,6 +120,11 @@ export class Portcullis extends EventTarget {
     listener: (event: PortcullisEvent<Events[K]>) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
 }
 
 export function closePolicy(code: number, reason: string): 'retry' | 'token' | 'stop';
