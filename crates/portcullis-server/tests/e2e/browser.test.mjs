@@ -2,31 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { page as address, require, tokens, users } from './support.mjs';
+import { connected, launch, open, quit, reads } from './browser.mjs';
+import { page as address, tokens, users } from './support.mjs';
 
-const { chromium } = require('playwright-core');
 const [alice, bob] = users;
-let browser;
 
-before(async () => {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-});
-after(() => browser?.close());
-
-/** A page of its own context, signed in by the link that `dev` prints. What the browser complains about is kept. */
-async function open(user, options = {}) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1360, height: 820 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(8_000);
-  page.complaints = [];
-  page.on('pageerror', (error) => page.complaints.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
-  await page.goto(user ? `${address}#user=${user}&token=${tokens.get(user)}` : address.href);
-  return page;
-}
-
-const connected = (page) => page.waitForSelector('body[data-state="online"]');
-const reads = (page, id, text) => page.getByTestId(id).getByText(text).first().waitFor();
+before(launch);
+after(quit);
 
 async function say(page, text) {
   await page.getByTestId('text').fill(text);
