@@ -113,7 +113,7 @@ function tick() {
   const left = Math.max(0, retry.at - Date.now());
   $('retry-left').value = retry.delay ? left / retry.delay : 0;
   $('retry-now').textContent = 'Now';
-  $('state').textContent = `Next attempt in ${(left / 1000).toFixed(1)} s`;
+  $('state').textContent = `Retry in ${(left / 1000).toFixed(1)} s`;
   $('state-short').textContent = `Retrying in ${Math.ceil(left / 1000)} s`;
   requestAnimationFrame(() => retry && tick());
 }
@@ -299,7 +299,7 @@ function showPresence({ channel, joined, left, userCount }) {
 function showRefusal(code, text, closing = false) {
   const list = $('refusals');
   const last = list.firstElementChild;
-  if (last && !closing && last.dataset.key === `${code} ${text}`) {
+  if (last && last.dataset.key === `${code} ${text}`) {
     last.dataset.times = String(Number(last.dataset.times) + 1);
     last.querySelector('time').textContent = `× ${last.dataset.times}`;
   } else {
@@ -383,7 +383,7 @@ function start(token, user) {
   });
   on('refused', refused);
   on('close', closed);
-  on('gap', ({ channel, from, to }) => note(channel, 'gap', `Messages after ${from.offset} are missing: the log went on to ${to.offset}`));
+  on('gap', ({ channel, from, to }) => note(channel, 'gap', from.epoch === to.epoch ? `${to.offset - from.offset} messages are missing` : 'The channel began anew: messages may be missing'));
   for (const [name, what, deed] of DEEDS) {
     const button = make('button', '', name, make('small', '', what));
     button.type = 'button';
