@@ -140,6 +140,7 @@ function showLatency(ms) {
 }
 
 function showWelcome({ session, user, expires_at: expires }) {
+  guess = user;
   $('me').textContent = user;
   $('session').textContent = session;
   $('session').title = session;
@@ -428,6 +429,8 @@ $('login-form').addEventListener('submit', (event) => {
   start(token);
 });
 for (const button of document.querySelectorAll('[data-show]')) button.addEventListener('click', () => view(button.dataset.show));
+// Another link pasted into this tab changes only the fragment: start over with its token.
+addEventListener('hashchange', () => location.hash.includes('token=') && location.reload());
 addEventListener('online', () => client?.state === 'waiting' && client.connect());
 
 const { token, user } = findToken();

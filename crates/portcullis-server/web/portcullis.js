@@ -351,7 +351,7 @@ export class Portcullis extends EventTarget {
     } catch {
       return; // Not for this version of the protocol.
     }
-    switch (message.type) {
+    switch (message?.type) {
       case 'welcome':
         return this.#welcome(message);
       case 'subscribed':

@@ -87,6 +87,9 @@ test('the token leaves the address bar at once, and a reload keeps it for this t
   assert.equal(await page.evaluate(() => localStorage.length), 0);
   await page.reload();
   await connected(page);
+  await page.goto(`${address}#user=${bob}&token=${tokens.get(bob)}`); // Changes the fragment only.
+  await page.getByText(`Welcome, ${bob}`).waitFor();
+  assert.equal(page.url(), address.href);
   await page.context().close();
 });
 

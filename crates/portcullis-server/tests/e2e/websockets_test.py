@@ -32,9 +32,9 @@ TOKENS = tokens_by_user()
 ALICE, BOB = list(TOKENS)[:2]
 
 
-def opening(user, **options):
+def opening(user, token=None, **options):
     tls = TLS if URL.startswith("wss:") else None
-    headers = {"Authorization": f"Bearer {TOKENS[user]}"}
+    headers = {"Authorization": f"Bearer {token or TOKENS[user]}"}
     return connect(URL, ssl=tls, subprotocols=["portcullis.v1"], additional_headers=headers, **options)
 
 
@@ -105,7 +105,7 @@ class Websockets(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_bad_token_is_401(self):
         with self.assertRaises(websockets.InvalidStatus) as raised:
-            async with connect(URL, ssl=TLS, additional_headers={"Authorization": "Bearer a.b.c"}):
+            async with opening(ALICE, token="a.b.c"):
                 pass
         self.assertEqual(raised.exception.response.status_code, 401)
         self.assertIn("error", json.loads(raised.exception.response.body))

@@ -71,7 +71,7 @@ test('mistake 11: the first message has a deadline', async () => {
 });
 
 test('mistake 10: a foreign origin is refused, the own one is not', async () => {
-  for (const origin of ['https://evil.example', `https://${url.host}.evil.example`, `http://${url.host}`, 'null']) {
+  for (const origin of ['https://evil.example', `https://${url.host}.evil.example`, `${page.protocol === 'https:' ? 'http' : 'https'}://${url.host}`, 'null']) {
     assert.equal((await new Peer({ token: tokens.get(alice), origin }).answer).status, 403, origin);
   }
   await (await Peer.welcome(alice, { origin: page.origin })).close();
