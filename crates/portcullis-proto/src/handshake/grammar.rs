@@ -96,9 +96,12 @@ fn is_host_name(name: &[u8]) -> bool {
 /// `bytes` as text, when they are a host with or without a port. RFC 9110 §7.2
 pub(super) fn host(bytes: &[u8]) -> Option<&str> {
     let port = host_port(bytes)?;
-    let digits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    // Five digits cannot overflow; the length is looked at first, because a peer chose it.
+    if port.len() > 5 || !port.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     let number = port.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit & 0x0F));
-    if digits && number <= 65_535 { core::str::from_utf8(bytes).ok() } else { None }
+    if number <= 65_535 { core::str::from_utf8(bytes).ok() } else { None }
 }
 
 /// Whether every byte is visible ASCII and none is `#`, as in a request target. RFC 9112 §3.2

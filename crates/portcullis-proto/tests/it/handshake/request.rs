@@ -60,6 +60,8 @@ fn rfc_9112_3_2_host_comes_once_and_is_a_host() {
         "a:b",
         "a:65536",
         "a:000080",
+        "a:99999999999",
+        "a: b;cdefghijklmnop",
         "a b",
         "a/b",
         "a@b",
