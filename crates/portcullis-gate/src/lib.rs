@@ -5,3 +5,29 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+#[cfg(feature = "alloc")]
+mod admission;
+#[cfg(feature = "alloc")]
+mod event;
+#[cfg(feature = "alloc")]
+mod gate;
+#[cfg(feature = "alloc")]
+mod members;
+#[cfg(feature = "alloc")]
+mod policy;
+mod protocol;
+#[cfg(feature = "alloc")]
+mod refusal;
+#[cfg(feature = "alloc")]
+pub mod wire;
+
+pub use protocol::Protocol;
+#[cfg(feature = "alloc")]
+pub use {
+    admission::{AdmissionError, Admitted, Credential, Endpoint, SUBPROTOCOL, admit},
+    event::{Action, Closing, Event, Resume, Step},
+    gate::{Context, Gate},
+    policy::{ActionRule, Limits, Policy, PolicyError, Route},
+    refusal::{Reason, Refusal},
+};

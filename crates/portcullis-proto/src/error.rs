@@ -123,6 +123,7 @@ impl From<HeaderError> for ProtocolError {
 }
 
 impl fmt::Display for ProtocolError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others have no numbers to tell")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FrameTooBig { len, len_max } => {
@@ -136,7 +137,6 @@ impl fmt::Display for ProtocolError {
                 write!(f, "a control frame of {len} bytes, at most 125 are allowed")
             }
             Self::CloseCodeInvalid { code } => write!(f, "close code {code} may not be sent"),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the others have no numbers to tell")]
             other => f.write_str(other.code()),
         }
     }
