@@ -144,19 +144,13 @@ export class Portcullis extends EventTarget {
   }
 
   /** 'idle', 'connecting', 'online', 'waiting' (for the next attempt) or 'closed' (for good, until `connect`). */
-  get state() {
-    return this.#state;
-  }
+  get state() { return this.#state; }
 
   /** Who the server says this is, once welcome. */
-  get user() {
-    return this.#session?.user;
-  }
+  get user() { return this.#session?.user; }
 
   /** Messages that no answer has come for: waiting and in flight. */
-  get pending() {
-    return this.#queue.length + this.#inFlight.length;
-  }
+  get pending() { return this.#queue.length + this.#inFlight.length; }
 
   /** The users known to be present on a channel, in order of arrival. */
   users(channel) {
@@ -351,22 +345,15 @@ export class Portcullis extends EventTarget {
     } catch {
       return; // Not for this version of the protocol.
     }
+    // A switch, not a table: what the peer writes is no key into an object of ours.
     switch (message?.type) {
-      case 'welcome':
-        return this.#welcome(message);
-      case 'subscribed':
-        return this.#subscribed(message);
-      case 'unsubscribed':
-        if (!this.#channels.get(message.channel)?.wanted) this.#channels.delete(message.channel);
-        return this.#emit('unsubscribed', message);
-      case 'presence':
-        return this.#presence(message);
-      case 'event':
-        return this.#event(message);
-      case 'ack':
-        return this.#answered(message.id);
-      case 'error':
-        return this.#refused(message);
+      case 'welcome': return this.#welcome(message);
+      case 'subscribed': return this.#subscribed(message);
+      case 'unsubscribed': return this.#unsubscribed(message);
+      case 'presence': return this.#presence(message);
+      case 'event': return this.#event(message);
+      case 'ack': return this.#answered(message.id);
+      case 'error': return this.#refused(message);
       default:
     }
   }
@@ -419,6 +406,11 @@ export class Portcullis extends EventTarget {
     entry.count = count;
     this.#settle(entry);
     this.#emit('subscribed', { channel, recovered, users, userCount: count });
+  }
+
+  #unsubscribed(message) {
+    if (!this.#channels.get(message.channel)?.wanted) this.#channels.delete(message.channel);
+    this.#emit('unsubscribed', message);
   }
 
   #presence({ channel, joined = [], left = [] }) {
@@ -532,9 +524,7 @@ export class Portcullis extends EventTarget {
     return JSON.stringify({ action, payload, timestamp: this.#clock.now(), channel, id });
   }
 
-  #write(message) {
-    this.#socket.send(JSON.stringify(message));
-  }
+  #write(message) { this.#socket.send(JSON.stringify(message)); }
 
   /** Asks for a channel, from the last position seen. */
   #ask(channel, entry) {
@@ -611,9 +601,7 @@ export class Portcullis extends EventTarget {
     this.#timers.delete(name);
   }
 
-  #clear() {
-    for (const name of [...this.#timers.keys()]) this.#cancel(name);
-  }
+  #clear() { for (const name of [...this.#timers.keys()]) this.#cancel(name); }
 
   // --- the rest ---
 
