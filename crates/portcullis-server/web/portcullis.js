@@ -628,7 +628,5 @@ export class Portcullis extends EventTarget {
     this.#emit('state', { state, previous, ...detail });
   }
 
-  #emit(type, detail) {
-    this.dispatchEvent(new PortcullisEvent(type, detail));
-  }
+  #emit(type, detail) { this.dispatchEvent(new PortcullisEvent(type, detail)); }
 }
