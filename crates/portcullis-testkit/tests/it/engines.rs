@@ -213,3 +213,20 @@ fn the_engines_talk_to_each_other() {
         }
     }
 }
+
+/// The end is told once, however the connection came to it.
+#[test]
+fn rfc_6455_7_1_the_end_is_told_once() {
+    fn ends_once<P: portcullis_gate::Protocol>(mut engine: P, input: &[u8]) {
+        let entries = record(&mut engine, input, input.len());
+        assert!(matches!(entries.last(), Some(Entry::Closed(_))), "{input:02x?}");
+        assert!(engine.handle_eof(Instant::ORIGIN).is_none(), "told again behind {input:02x?}");
+    }
+    let open = frame_bytes(0x81, true, b"a");
+    let closed = frame_bytes(0x88, true, &1_000_u16.to_be_bytes());
+    let failed = frame_bytes(0x83, true, b"a");
+    for input in [open, closed, failed] {
+        ends_once(Tungstenite::new(&Config::server()), &input);
+        ends_once(Connection::new(Config::server(), Instant::ORIGIN, [6; 32], VecStorage::new(10)), &input);
+    }
+}
