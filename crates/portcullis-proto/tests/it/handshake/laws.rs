@@ -67,6 +67,18 @@ proptest! {
     }
 
     #[test]
+    fn no_host_panics(host in "[a0-9:.\\[\\]%@; ]{0,24}", target in "(/|[a-z]{2,5}://)?[a0-9:./?\\[\\]%@]{0,24}") {
+        let host = host.trim();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        if let Ok(request) = RequestHead::parse(head.as_bytes()) {
+            prop_assert_eq!(request.host(), Some(host));
+            prop_assert!(request.path().starts_with('/'));
+            let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+            prop_assert!(host.ends_with(']') || port.is_empty() || port.parse::<u16>().is_ok());
+        }
+    }
+
+    #[test]
     fn each_split_gives_the_same_head(bytes in near_head(), piece in 1_usize..40) {
         let whole = read(&bytes, bytes.len());
         prop_assert_eq!(read(&bytes, 1), whole.clone());
