@@ -4,7 +4,8 @@
 use portcullis_proto::{
     VecStorage,
     handshake::{
-        Acceptance, ClientRequest, HEAD_LEN_MAX, HandshakeError, HeadReader, RequestHead, ResponseHead, accept,
+        Acceptance, ClientRequest, HEAD_LEN_MAX, HandshakeError, HeadReader, RequestHead, ResponseHead,
+        accept,
     },
 };
 use portcullis_time::Instant;
@@ -61,7 +62,8 @@ fn request(head: &[u8]) {
 
 fn response(head: &[u8]) {
     if let Ok(head) = ResponseHead::parse(head) {
-        let wanted = ClientRequest { subprotocols: &["a"], extensions: Some("a"), ..ClientRequest::new("a", "/") };
+        let wanted =
+            ClientRequest { subprotocols: &["a"], extensions: Some("a"), ..ClientRequest::new("a", "/") };
         if let Ok(accepted) = head.verify(&wanted, *b"the sample nonce") {
             assert!(accepted.subprotocol().is_none_or(|name| name == "a"));
             assert!(accepted.extensions().all(|extension| extension.name() == "a"));

@@ -18,7 +18,9 @@ const LEEWAY_SECS: u64 = 30;
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let keys = vec![Key::hmac(Algorithm::HS256, &SECRET).expect("it is long enough")];
-    Verifier::new(AUDIENCE, vec![Issuer { name: ISSUER.to_owned(), keys }])
+    let verifier = Verifier::new(AUDIENCE, vec![Issuer { name: ISSUER.to_owned(), keys }]);
+    assert!(verifier.verify(NOW, GOOD).is_ok(), "a verifier that refuses everything would prove nothing");
+    verifier
 });
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
@@ -52,7 +54,8 @@ fn signed(data: &[u8]) {
     assert_eq!(claims["sub"].as_str(), Some(verified.subject()));
     assert_eq!(claims["iss"].as_str(), Some(ISSUER));
     let audience = &claims["aud"];
-    let listed = audience.as_array().is_some_and(|list| list.iter().any(|one| one.as_str() == Some(AUDIENCE)));
+    let listed =
+        audience.as_array().is_some_and(|list| list.iter().any(|one| one.as_str() == Some(AUDIENCE)));
     assert!(audience.as_str() == Some(AUDIENCE) || listed);
     let limit = (NOW.as_secs() - LEEWAY_SECS) as f64;
     assert!(claims["exp"].as_f64().expect("it is a number") >= limit);
