@@ -90,6 +90,7 @@ let guess = ''; // Who the link said we are, until the server says it.
 let retry; // { at, delay } while waiting.
 let refusals = 0;
 const latencies = [];
+const statuses = new Map(); // user → what the last `status` event of theirs said
 
 function showState({ state, code, reason, retryAt, delay, attempt, resumed }) {
   body.dataset.state = state;
@@ -103,6 +104,7 @@ function showState({ state, code, reason, retryAt, delay, attempt, resumed }) {
   $('retry-left').hidden = state !== 'waiting';
   $('disconnect').disabled = state === 'closed';
   for (const button of $('misbehave').children) button.disabled = state !== 'online';
+  $('my-status').disabled = state !== 'online';
   if (state !== 'online') showLatency(undefined);
   tick();
 }
@@ -253,6 +255,10 @@ async function say(channel, text) {
 
 function receive({ channel, from, action, payload, timestamp }) {
   if (channel === undefined) return;
+  if (action === 'status') {
+    statuses.set(from, String(payload.status));
+    return void (channel === current && showPeople());
+  }
   if (action !== 'chat') return note(channel, '', make('b', '', from ?? ''), ` ${action}: ${JSON.stringify(payload)}`);
   const text = String(payload?.text ?? JSON.stringify(payload));
   if (from === client.user) {
@@ -278,12 +284,13 @@ function showPeople(count) {
   const rows = users.map((user) => {
     const row = known.get(user) ?? make('li', '', avatar(user), make('span', '', user));
     row.dataset.user = user;
+    row.dataset.status = statuses.get(user) ?? 'online';
     if (user === client.user && !row.querySelector('.you')) row.append(make('span', 'you', 'you'));
     return row;
   });
   for (const [user, row] of known) if (!users.includes(user)) row.remove();
   rows.forEach((row, i) => $('people').children[i] !== row && $('people').insertBefore(row, $('people').children[i] ?? null));
-  const total = count ?? users.length;
+  const total = count ?? client.userCount(current);
   $('present-count').textContent = $('people-count').textContent = String(total);
   $('present-summary').textContent = total === 1 ? '1 present' : `${total} present`;
 }
@@ -292,7 +299,10 @@ function showPresence({ channel, joined, left, userCount }) {
   if (!rooms.has(channel)) return;
   if (channel === current) showPeople(userCount);
   for (const user of joined) if (user !== client.user) note(channel, '', make('b', '', user), ' came in');
-  for (const user of left) note(channel, '', make('b', '', user), ' left');
+  for (const user of left) {
+    statuses.delete(user);
+    note(channel, '', make('b', '', user), ' left');
+  }
 }
 
 // --- refusals ---
@@ -405,6 +415,9 @@ $('composer').addEventListener('submit', (event) => {
   if (!text) return;
   $('text').value = '';
   say(current, text);
+});
+$('my-status').addEventListener('change', ({ target }) => {
+  client.send('status', { status: target.value }, { channel: current }).catch(() => {}); // Shown among the refusals.
 });
 $('text').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;

@@ -108,6 +108,7 @@ export class Portcullis extends EventTarget {
   /** Messages that no answer has come for. */
   readonly pending: number;
   users(channel: string): string[];
+  userCount(channel: string): number;
   connect(): void;
   close(code?: number, reason?: string): void;
   send(action: string, payload?: unknown, options?: { channel?: string }): Promise<{ id: number }>;

@@ -157,6 +157,9 @@ export class Portcullis extends EventTarget {
     return [...(this.#channels.get(channel)?.users ?? [])];
   }
 
+  /** How many are present: more than `users` lists, on a large channel. */
+  userCount(channel) { return this.#channels.get(channel)?.count ?? 0; }
+
   /** Connects, or cuts the wait for the next attempt short. */
   connect() {
     if (this.#state === 'connecting' || this.#state === 'online') return;

@@ -30,6 +30,8 @@ test('two pages chat, and each shows who is present', async () => {
   await reads(a, 'messages', 'every session resumed.');
   await say(a, 'Good. I will let the carts in: 40 barrels, 12 crates.');
   await reads(b, 'messages', '40 barrels');
+  await b.getByLabel('Your status').selectOption('away');
+  await a.locator('#people [data-status="away"]').waitFor();
   assert.equal(await a.locator('.message').count(), 4, 'no message twice');
   assert.equal(await a.locator('.message.waits, .message.refused').count(), 0);
   await a.waitForFunction(() => /\d ms$/.test(document.getElementById('latency').textContent));
