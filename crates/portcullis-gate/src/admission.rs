@@ -55,6 +55,14 @@ pub struct Admitted<'r> {
     pub resume: bool,
 }
 
+impl<'r> Admitted<'r> {
+    /// An upgrade of an endpoint that asks for no credential and speaks no subprotocol.
+    #[must_use]
+    pub const fn open(request: UpgradeRequest<'r>) -> Self {
+        Self { request, subprotocol: None, credential: Credential::NotNeeded, resume: false }
+    }
+}
+
 /// Why an upgrade is refused with a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

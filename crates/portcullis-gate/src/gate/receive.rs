@@ -67,7 +67,7 @@ impl Guard {
             return Some(Event::Closing(self.fail_auth(context.now, portcullis_auth::AuthError::Expired)));
         }
         if let Err(refusal) = self.charge_message(context.now, &context.policy.limits, 1, None) {
-            return Some(Event::Refused(refusal));
+            return Some(Event::Refused(refusal.with_id(id_of(context, message))));
         }
         if kind != MessageKind::Text {
             let closing = self.close_soon(context.now, CloseCode::UNSUPPORTED.get(), "text_only");
@@ -218,6 +218,12 @@ impl Guard {
     fn refused<'a>(&mut self, context: &Context<'_>, refusal: Refusal) -> Event<'a> {
         Event::Refused(self.charge_refusal(context.now, &context.policy.limits, refusal))
     }
+}
+
+/// The id of a message that is refused for its rate alone: without it the client could not tell which one to send
+/// again. The bytes are paid for already.
+fn id_of(context: &Context<'_>, message: &[u8]) -> Option<u64> {
+    number::parse_u64(context.policy.action.check(message).ok()?.capture(4)?)
 }
 
 /// Where the parts of a valid action lie.

@@ -1,0 +1,146 @@
+//! The command line.
+
+use core::fmt;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{check, dev, echo, serve, token},
+    config::{ConfigError, Size, Span},
+    run::RunError,
+};
+
+/// A gate for secure WebSockets.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, about, disable_help_subcommand = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve with no set-up on the loopback: certificate and keys for this run, two users, a demo page
+    Dev {
+        /// Where to listen; a loopback address
+        #[arg(long, default_value = "127.0.0.1:8443")]
+        listen: SocketAddr,
+        /// Without TLS
+        #[arg(long)]
+        plain: bool,
+        /// Worker threads [default: one per core]
+        #[arg(long)]
+        workers: Option<usize>,
+    },
+    /// Serve by a configuration file
+    Serve {
+        /// The configuration file
+        #[arg(long, default_value = "portcullis.toml")]
+        config: PathBuf,
+        /// Worker threads [default: the file's, or one per core]
+        #[arg(long)]
+        workers: Option<usize>,
+    },
+    /// Check a configuration file with all that it names, and print what is in force, secrets redacted
+    Check {
+        /// The configuration file
+        #[arg(long, default_value = "portcullis.toml")]
+        config: PathBuf,
+    },
+    /// Mint a token with the configured signing key
+    Token {
+        /// The configuration file
+        #[arg(long, default_value = "portcullis.toml")]
+        config: PathBuf,
+        /// The user (`sub`)
+        #[arg(long)]
+        user: String,
+        /// A scope; may be given several times
+        #[arg(long = "scope")]
+        scopes: Vec<String>,
+        /// How long it is good: 250ms, 5s, 2m, 12h
+        #[arg(long, default_value = "1h", value_parser = parse_span)]
+        ttl: Span,
+    },
+    /// Echo every message on every path, without authentication: for conformance suites and benchmarks
+    Echo {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:9001")]
+        listen: SocketAddr,
+        /// With a certificate made for this run
+        #[arg(long)]
+        tls: bool,
+        /// With the whole gate in front of the echo
+        #[arg(long)]
+        guarded: bool,
+        /// The longest message, such as 65536 or 16MiB
+        #[arg(long, default_value = "16MiB", value_parser = parse_size)]
+        message_max: Size,
+        /// Worker threads [default: one per core]
+        #[arg(long)]
+        workers: Option<usize>,
+    },
+}
+
+fn parse_span(text: &str) -> Result<Span, String> {
+    Span::parse(text).ok_or_else(|| "write 250ms, 5s, 2m or 12h".into())
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    Size::parse(text).ok_or_else(|| "write 65536, 64KiB or 16MiB".into())
+}
+
+/// Why a command failed: decides the exit code.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The command line or the configuration: exit code 2.
+    Usage(String),
+    /// Anything that went wrong later: exit code 1.
+    Runtime(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Runtime(message) => f.write_str(message),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self::Runtime(error.to_string())
+    }
+}
+
+/// Runs the command line: 0 when all went well, 1 after a failure, 2 for a wrong command line or configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Clap prints help and usage errors by itself, and exits with 0 and 2.
+    let result = match Cli::parse().command {
+        Command::Dev { listen, plain, workers } => dev::run(listen, plain, workers),
+        Command::Serve { config, workers } => serve::run(&config, workers),
+        Command::Check { config } => check::run(&config),
+        Command::Token { config, user, scopes, ttl } => token::run(&config, &user, &scopes, ttl),
+        Command::Echo { listen, tls, guarded, message_max, workers } => {
+            echo::run(&echo::Options { listen, tls, guarded, message_max, workers })
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("portcullis: {failure}");
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}

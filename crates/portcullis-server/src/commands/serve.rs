@@ -1,0 +1,42 @@
+//! `portcullis serve`.
+
+use std::path::Path;
+
+use crate::{
+    cli::Failure,
+    config::{self, Config},
+    log,
+    run::{self, Mode, Run},
+    shared::Live,
+};
+
+/// Serves by a configuration file.
+pub(crate) fn run(file: &Path, workers: Option<usize>) -> Result<(), Failure> {
+    let config = config::load(file)?;
+    let live = config::compile(&config)?;
+    log::start(&config.log.level).map_err(Failure::Usage)?;
+    let (file, addresses) = (file.to_owned(), addresses(&config));
+    let bound = addresses.clone();
+    let reload = move || -> Result<Live, String> {
+        let config = config::load(&file).map_err(|error| error.to_string())?;
+        if self::addresses(&config) != bound {
+            return Err("listeners cannot change in a reload".into());
+        }
+        config::compile(&config).map_err(|error| error.to_string())
+    };
+    run::run(Run {
+        live,
+        mode: Mode::Gate,
+        addresses,
+        admin: config.admin.as_ref().map(|admin| admin.address),
+        workers: workers.or(config.workers).unwrap_or_else(run::default_workers),
+        session: config::session_config(&config.limits),
+        reload: Some(Box::new(reload)),
+        started: Box::new(|_| {}),
+    })?;
+    Ok(())
+}
+
+fn addresses(config: &Config) -> Vec<std::net::SocketAddr> {
+    config.listen.iter().map(|listen| listen.address).collect()
+}

@@ -1,0 +1,251 @@
+//! From what is written to what the workers use. Every file is read here, and every value checked.
+
+use std::{path::Path, sync::Arc};
+
+use portcullis_auth::{
+    OriginPolicy,
+    jwt::{Algorithm, Issuer, Key, SigningKey, Verifier},
+};
+use portcullis_gate::{ActionRule, Policy, Route};
+use portcullis_limit::Quota;
+use rustls::ServerConfig;
+
+use super::{Config, ConfigError, Limits, Tls, model, read};
+use crate::{shared::Live, tls};
+
+/// Words that mark a secret as one that must never leave a desk.
+const PLACEHOLDERS: [&str; 4] = ["dev-", "change-me", "changeme", "secret"];
+
+/// Compiles a configuration.
+pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
+    if config.listen.is_empty() {
+        return Err(ConfigError::value("listen", "at least one listener is needed"));
+    }
+    let path_is_plain =
+        config.path.starts_with('/') && config.path.bytes().all(|b| b.is_ascii_graphic() && b != b'?');
+    if !path_is_plain {
+        return Err(ConfigError::value("path", "must start with `/` and hold no query"));
+    }
+    let (tls, terminated_upstream) = listeners(config)?;
+    let limits = gate_limits(&config.limits)?;
+    let messages = limits.messages;
+    Ok(Live {
+        path: config.path.clone(),
+        origins: origins(config)?,
+        verifier: Some(verifier(config)?),
+        policy: policy(config, limits)?,
+        protocol: protocol(&config.limits)?,
+        tls,
+        terminated_upstream,
+        demo: config.demo,
+        upgrade_timeout: config.limits.upgrade_timeout.0,
+        outbound_len_max: config.limits.outbound_len_max.get(),
+        connections_max: config.limits.connections_max,
+        connections_per_address_max: config.limits.connections_per_address_max,
+        user_messages: user_quota(&config.limits, messages)?,
+        drain_spread: config.drain.spread.0,
+        drain_deadline: config.drain.deadline.0,
+    })
+}
+
+type Listeners = (Vec<Option<Arc<ServerConfig>>>, Vec<bool>);
+
+/// TLS by listener. Plaintext is only for listeners that say that a proxy in front of them has done it.
+fn listeners(config: &Config) -> Result<Listeners, ConfigError> {
+    let (mut tls, mut upstream) = (Vec::new(), Vec::new());
+    for (index, listen) in config.listen.iter().enumerate() {
+        let key = format!("listen[{index}].tls");
+        match &listen.tls {
+            None => {
+                let message = "a plaintext listener must say `tls = \"terminated-upstream\"`, or name a certificate and a key";
+                return Err(ConfigError::value(key, message));
+            }
+            Some(Tls::Upstream(_)) => tls.push(None),
+            Some(Tls::Files { certificate, key: file }) => {
+                let server =
+                    tls::from_files(certificate, file).map_err(|error| ConfigError::value(key, error))?;
+                tls.push(Some(server));
+            }
+        }
+        upstream.push(matches!(listen.tls, Some(Tls::Upstream(_))));
+    }
+    Ok((tls, upstream))
+}
+
+fn origins(config: &Config) -> Result<OriginPolicy, ConfigError> {
+    let Some(origins) = &config.origins else { return Ok(OriginPolicy::same_host()) };
+    OriginPolicy::allow_list(origins.iter().map(String::as_str))
+        .map_err(|error| ConfigError::value("origins", error))
+}
+
+fn verifier(config: &Config) -> Result<Verifier, ConfigError> {
+    let mut issuers = Vec::new();
+    for (index, issuer) in config.auth.issuer.iter().enumerate() {
+        let mut keys = Vec::new();
+        for (key_index, key) in issuer.key.iter().enumerate() {
+            keys.push(verifying_key(key, &format!("auth.issuer[{index}].key[{key_index}]"))?);
+        }
+        if keys.is_empty() {
+            return Err(ConfigError::value(
+                format!("auth.issuer[{index}].key"),
+                "at least one key is needed",
+            ));
+        }
+        issuers.push(Issuer { name: issuer.name.clone(), keys });
+    }
+    if issuers.is_empty() || config.auth.audience.is_empty() {
+        return Err(ConfigError::value("auth", "an audience and at least one issuer are needed"));
+    }
+    Ok(Verifier::new(&config.auth.audience, issuers).with_leeway(config.auth.leeway.0))
+}
+
+fn algorithm(name: &str, place: &str) -> Result<Algorithm, ConfigError> {
+    Algorithm::parse(name)
+        .ok_or_else(|| ConfigError::value(format!("{place}.algorithm"), format!("`{name}` is not supported")))
+}
+
+fn verifying_key(key: &model::Key, place: &str) -> Result<Key, ConfigError> {
+    let algorithm = algorithm(&key.algorithm, place)?;
+    let made = match (&key.secret, &key.secret_file, &key.public_key) {
+        (Some(secret), None, None) => {
+            check_secret(secret.reveal(), place)?;
+            Key::hmac(algorithm, secret.reveal().as_bytes())
+        }
+        (None, Some(file), None) => {
+            let secret = secret_from(file, place)?;
+            Key::hmac(algorithm, secret.reveal().as_bytes())
+        }
+        (None, None, Some(file)) => Key::public_pem(algorithm, read(file)?.as_bytes()),
+        _ => return Err(ConfigError::value(place, "one of secret, secret_file and public_key is needed")),
+    };
+    let made = made.map_err(|error| ConfigError::value(place, error))?;
+    Ok(match &key.kid {
+        Some(kid) => made.with_id(kid),
+        None => made,
+    })
+}
+
+fn secret_from(file: &Path, place: &str) -> Result<super::Secret, ConfigError> {
+    let secret = super::Secret::from(read(file)?.trim_end().to_owned());
+    check_secret(secret.reveal(), place)?;
+    Ok(secret)
+}
+
+fn check_secret(secret: &str, place: &str) -> Result<(), ConfigError> {
+    let lower = secret.to_ascii_lowercase();
+    if PLACEHOLDERS.iter().any(|word| lower.starts_with(word)) {
+        return Err(ConfigError::value(place, "this secret is a placeholder or a development key"));
+    }
+    Ok(())
+}
+
+/// What `portcullis token` signs with.
+pub(crate) struct Signing {
+    pub(crate) key: SigningKey,
+    pub(crate) issuer: String,
+}
+
+/// The configured signing key.
+pub(crate) fn signing(config: &Config) -> Result<Signing, ConfigError> {
+    let place = "auth.sign";
+    let sign =
+        config.auth.sign.as_ref().ok_or_else(|| ConfigError::value(place, "no signing key is configured"))?;
+    let algorithm = algorithm(&sign.algorithm, place)?;
+    let key = match (&sign.secret, &sign.secret_file, &sign.private_key) {
+        (Some(secret), None, None) => SigningKey::hmac(algorithm, secret.reveal().as_bytes()),
+        (None, Some(file), None) => {
+            SigningKey::hmac(algorithm, secret_from(file, place)?.reveal().as_bytes())
+        }
+        (None, None, Some(file)) => {
+            let pem = super::Secret::from(read(file)?);
+            SigningKey::private_pem(algorithm, pem.reveal().as_bytes())
+        }
+        _ => return Err(ConfigError::value(place, "one of secret, secret_file and private_key is needed")),
+    };
+    let key = key.map_err(|error| ConfigError::value(place, error))?;
+    let key = match &sign.kid {
+        Some(kid) => key.with_id(kid),
+        None => key,
+    };
+    Ok(Signing { key, issuer: sign.issuer.clone() })
+}
+
+fn policy(config: &Config, limits: portcullis_gate::Limits) -> Result<Policy, ConfigError> {
+    let mut rules = Vec::new();
+    for (index, action) in config.action.iter().enumerate() {
+        let schema = match (&action.schema, &action.schema_file) {
+            (Some(schema), None) => schema.clone(),
+            (None, Some(file)) => read(file)?,
+            _ => {
+                return Err(ConfigError::value(
+                    format!("action[{index}]"),
+                    "one of schema and schema_file is needed",
+                ));
+            }
+        };
+        rules.push(ActionRule {
+            name: action.name.clone(),
+            schema,
+            route: match action.route {
+                model::Route::Channel => Route::Channel,
+                model::Route::User => Route::User,
+                model::Route::Presence => Route::Presence,
+                model::Route::Reply => Route::Reply,
+            },
+            cost: action.cost,
+            scope: action.scope.clone(),
+        });
+    }
+    Policy::new(limits, rules).map_err(|error| ConfigError::value("action", error))
+}
+
+fn quota(refill: u32, burst: u32, key: &str) -> Result<Quota, ConfigError> {
+    Quota::per_second(refill, burst).map_err(|error| ConfigError::value(format!("limits.{key}"), error))
+}
+
+fn narrow(size: super::Size, key: &str) -> Result<u32, ConfigError> {
+    u32::try_from(size.0).map_err(|_| ConfigError::value(format!("limits.{key}"), "must be below 4 GiB"))
+}
+
+fn gate_limits(limits: &Limits) -> Result<portcullis_gate::Limits, ConfigError> {
+    let bytes_refill = narrow(limits.bytes_per_second, "bytes_per_second")?;
+    let bytes_burst = narrow(limits.bytes_burst, "bytes_burst")?;
+    let mut gate = portcullis_gate::Limits::default();
+    gate.messages = quota(limits.messages_per_second, limits.messages_burst, "messages_per_second")?;
+    gate.bytes = quota(bytes_refill, bytes_burst, "bytes_per_second")?;
+    gate.auth_timeout = limits.auth_timeout.0;
+    gate.timestamp_window = limits.timestamp_window.0;
+    gate.life = limits.connection_life.0;
+    gate.depth_max = limits.json_depth_max;
+    Ok(gate)
+}
+
+fn user_quota(limits: &Limits, _messages: Quota) -> Result<Quota, ConfigError> {
+    let times = |number: u32| number.saturating_mul(limits.user_factor.max(1));
+    quota(times(limits.messages_per_second), times(limits.messages_burst), "user_factor")
+}
+
+fn protocol(limits: &Limits) -> Result<portcullis_proto::Config, ConfigError> {
+    if limits.message_len_max.0 == 0 || limits.frame_len_max.0 == 0 {
+        return Err(ConfigError::value("limits.message_len_max", "must not be 0"));
+    }
+    Ok(portcullis_proto::Config::server()
+        .with_message_len_max(limits.message_len_max.0)
+        .with_frame_len_max(limits.frame_len_max.0)
+        .with_fragments_max(limits.fragments_max)
+        .with_ping_interval(Some(limits.ping_interval.0))
+        .with_pong_timeout(limits.pong_timeout.0)
+        .with_close_timeout(limits.close_timeout.0))
+}
+
+/// The bounds of the session model.
+pub(crate) fn session_config(limits: &Limits) -> portcullis_session::Config {
+    let mut config = portcullis_session::Config::default();
+    config.log_events_max = limits.log_events_max;
+    config.log_age_max = limits.log_age_max.0;
+    config.resume_window = limits.resume_window.0;
+    config.subscriptions_max = limits.subscriptions_max;
+    // What one answer brings must fit into the outbound queue of the one who asked.
+    config.recovery_bytes_max = limits.outbound_len_max.get() / 4 * 3;
+    config
+}

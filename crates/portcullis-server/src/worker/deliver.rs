@@ -1,0 +1,223 @@
+//! The backend's answers and events, brought to the connections of this worker.
+
+use portcullis_gate::{Reason, wire as text};
+use portcullis_proto::{CloseCode, MessageKind, Side, wire};
+use std::sync::Arc;
+
+use portcullis_session::{Command, Completion, Entry, Epoch, Fencing, Position, SessionId};
+
+use super::{
+    Worker,
+    connection::{Connection, Key, Phase},
+    gated::{self, Parts},
+};
+
+/// A client whose queue is full.
+const SLOW_CONSUMER: u16 = 4430;
+/// An older connection of a session that a newer one has taken over.
+const REPLACED: u16 = 4409;
+
+/// What a session is opened with.
+struct Opened {
+    session: SessionId,
+    fencing: Fencing,
+    recovered: bool,
+    last_id: u64,
+    channels: Vec<Arc<str>>,
+}
+
+impl Worker {
+    /// Reads this worker's mailbox until it is empty.
+    pub(super) fn deliver(&mut self) {
+        while let Some(completion) = self.env.hub.take(self.env.node) {
+            self.deliver_one(completion);
+        }
+    }
+
+    fn deliver_one(&mut self, completion: Completion) {
+        match completion {
+            Completion::Event { channel, epoch, entry } => {
+                self.write_event(&channel, epoch, &entry);
+                self.deliver_text(&channel);
+            }
+            Completion::Presence { channel, joined, left } => {
+                let joined = joined.iter().map(|user| &**user);
+                let left = left.iter().map(|user| &**user);
+                self.env.text.clear();
+                let _ = text::presence(&mut self.env.text, &channel, joined, left);
+                self.deliver_text(&channel);
+            }
+            Completion::Replaced { connection, .. } => {
+                self.forget_session(connection.into());
+                self.close_with(connection.into(), REPLACED, "replaced");
+            }
+            completion => self.deliver_answer(completion),
+        }
+    }
+
+    /// What the backend answers to one connection.
+    fn deliver_answer(&mut self, completion: Completion) {
+        match completion {
+            Completion::Opened { connection, session, fencing, recovered, last_id, channels } => {
+                self.opened(connection.into(), &Opened { session, fencing, recovered, last_id, channels });
+            }
+            Completion::Subscribed {
+                connection,
+                channel,
+                position,
+                recovered,
+                events,
+                users,
+                user_count,
+            } => {
+                if !self.is_open(connection.into()) {
+                    return;
+                }
+                self.subscribers.subscribe(&channel, connection);
+                // The position behind which the events follow: the client's own, when nothing is missing.
+                let from = Position::new(position.epoch, position.offset - events.len() as u64);
+                let users = users.iter().map(|user| &**user);
+                self.env.text.clear();
+                let _ = text::subscribed(&mut self.env.text, &channel, from, recovered, users, user_count);
+                self.send_text(connection.into());
+                for entry in events {
+                    self.write_event(&channel, position.epoch, &entry);
+                    self.send_text(connection.into());
+                }
+            }
+            Completion::Unsubscribed { connection, channel } => {
+                self.subscribers.unsubscribe(&channel, connection);
+                self.env.text.clear();
+                let _ = text::unsubscribed(&mut self.env.text, &channel);
+                self.send_text(connection.into());
+            }
+            Completion::Published { connection, id: Some(id), .. } => {
+                self.env.text.clear();
+                let _ = text::ack(&mut self.env.text, id);
+                self.send_text(connection.into());
+            }
+            Completion::Refused { connection, id, reason } => self.refused(connection.into(), id, reason),
+            _ => {}
+        }
+    }
+
+    /// A session is open: `welcome`, then the channels that the client wants back.
+    fn opened(&mut self, key: Key, opened: &Opened) {
+        let Some(connection) = self.connection(key) else { return };
+        let Phase::Gated(gated) = &mut connection.phase else { return };
+        let Some(pending) = gated.pending.take() else { return };
+        gated.session = Some((opened.session, opened.fencing));
+        let Some(caller) = gated.caller(key) else { return };
+        let (user, expires_at) = (gated.gate.subject().to_owned(), gated.gate.expires_at());
+        let welcome = text::Welcome {
+            session: opened.session,
+            user: &user,
+            resume: &pending.token.reveal().to_string(),
+            expires_at: expires_at.map(portcullis_time::UnixTime::as_secs),
+            ping_interval_ms: self.env.live.ping_interval_ms(),
+            recovered: pending.resumes.then_some(opened.recovered),
+            last_id: opened.last_id,
+        };
+        self.env.text.clear();
+        let _ = text::welcome(&mut self.env.text, &welcome);
+        self.send_text(key);
+        for (channel, since) in &pending.channels {
+            self.env.submit(Command::Subscribe { caller, channel, since: Some(*since) });
+        }
+        // What the session still held and the client no longer wants.
+        for channel in &opened.channels {
+            if pending.channels.iter().all(|(wanted, _)| **wanted != **channel) {
+                self.env.submit(Command::Unsubscribe { caller, channel });
+            }
+        }
+    }
+
+    /// A command that was not carried out.
+    fn refused(&mut self, key: Key, id: Option<u64>, reason: portcullis_session::Refusal) {
+        let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
+        if connection.generation != key.generation {
+            return;
+        }
+        let Connection { phase: Phase::Gated(gated), outbound, .. } = connection else { return };
+        let is_opening = gated.pending.take().is_some();
+        gated::refuse(&mut self.env, &mut Parts { key, gated, outbound }, Reason::Session(reason), id, None);
+        self.mark_dirty(key);
+        if is_opening {
+            // Without a session the connection is of no use.
+            self.close_with(key, reason.close_code(), reason.code());
+        }
+    }
+
+    fn is_open(&mut self, key: Key) -> bool {
+        self.connection(key).is_some_and(|connection| connection.is_open())
+    }
+
+    /// What is in `env.text`, to one connection.
+    fn send_text(&mut self, key: Key) {
+        let outbound_len_max = self.env.live.outbound_len_max;
+        let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
+        if connection.generation != key.generation || !connection.is_open() {
+            return;
+        }
+        if connection.outbound.len() + self.env.text.len() > outbound_len_max {
+            return self.close_with(key, SLOW_CONSUMER, "slow_consumer");
+        }
+        gated::write_text(&mut self.env, &mut connection.outbound);
+        self.mark_dirty(key);
+    }
+
+    /// An event's text, in `env.text`.
+    fn write_event(&mut self, channel: &str, epoch: Epoch, entry: &Entry) {
+        self.env.text.clear();
+        let body = core::str::from_utf8(entry.data()).unwrap_or("}");
+        let _ = text::event(&mut self.env.text, channel, Position::new(epoch, entry.offset()), body);
+    }
+
+    /// What is in `env.text`, to every subscriber of `channel` on this worker: framed once, appended to each.
+    fn deliver_text(&mut self, channel: &str) {
+        let payload = self.env.text.as_bytes();
+        let len = wire::frame_len(Side::Server, payload.len());
+        if self.env.frame.len() < len {
+            self.env.frame.resize(len, 0);
+        }
+        let Ok(len) =
+            wire::encode_frame(MessageKind::Text.opcode(), true, payload, None, &mut self.env.frame)
+        else {
+            return;
+        };
+        let mut slow = Vec::new();
+        for id in self.subscribers.of(channel) {
+            let key = Key::from(id);
+            let Some(connection) = self.connections.get_mut(key.index as usize) else { continue };
+            if connection.generation != key.generation || !connection.is_open() {
+                continue;
+            }
+            if connection.outbound.len() + len > self.env.live.outbound_len_max {
+                slow.push(key);
+                continue;
+            }
+            connection.outbound.append(&mut self.env.pool, self.env.frame.get(..len).unwrap_or_default());
+            self.env.metrics.message_sent();
+            if !core::mem::replace(&mut connection.dirty, true) {
+                self.dirty.push(key);
+            }
+        }
+        for key in slow {
+            // What it was sent before stays in its queue; the close frame follows it.
+            self.close_with(key, SLOW_CONSUMER, "slow_consumer");
+        }
+    }
+
+    fn close_with(&mut self, key: Key, code: u16, reason: &str) {
+        let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL);
+        self.close(key, code, reason);
+    }
+
+    /// A session that is another connection's now: this one must not end it.
+    fn forget_session(&mut self, key: Key) {
+        self.subscribers.remove_connection(key.into());
+        if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key) {
+            gated.session = None;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The bare echo: what conformance suites and benchmarks talk to.
+
+use portcullis_proto::{Event, MessageKind, Side, wire};
+
+use super::{
+    Env,
+    connection::{Engine, Phase},
+    outbound::Outbound,
+};
+
+/// Echoes every message in `input`. Returns how much was used, and the next phase when the connection is over.
+pub(super) fn handle_input(
+    env: &mut Env,
+    engine: &mut Engine,
+    outbound: &mut Outbound,
+    input: &mut [u8],
+) -> (usize, Option<Phase>) {
+    let mut used = 0;
+    while let Some(rest) = input.get_mut(used..).filter(|rest| !rest.is_empty()) {
+        let Ok(step) = engine.handle_input(env.now, rest) else {
+            flush_owed(env, engine, outbound);
+            return (input.len(), Some(env.linger()));
+        };
+        used += step.consumed;
+        match step.event {
+            None => {}
+            Some(Event::Message { kind, payload }) => {
+                env.metrics.message_received();
+                write_frame(env, outbound, kind, payload);
+            }
+            Some(_) => flush_owed(env, engine, outbound),
+        }
+        if engine.is_closed() {
+            return (input.len(), Some(env.linger()));
+        }
+    }
+    (used, None)
+}
+
+/// A deadline of the engine.
+pub(super) fn handle_timeout(env: &mut Env, engine: &mut Engine, outbound: &mut Outbound) -> Option<Phase> {
+    // Whatever the event says, the frame that goes with it is owed, and the state tells whether to go on.
+    let _ = engine.handle_timeout(env.now);
+    flush_owed(env, engine, outbound);
+    engine.is_closed().then(|| env.linger())
+}
+
+/// One message as one frame at the end of `outbound`.
+pub(super) fn write_frame(env: &mut Env, outbound: &mut Outbound, kind: MessageKind, payload: &[u8]) {
+    let room = outbound.room(&mut env.pool, wire::frame_len(Side::Server, payload.len()));
+    if let Ok(len) = wire::encode_frame(kind.opcode(), true, payload, None, room) {
+        outbound.commit(len);
+        env.metrics.message_sent();
+    }
+}
+
+/// The control frames that the engine owes.
+pub(super) fn flush_owed(env: &mut Env, engine: &mut Engine, outbound: &mut Outbound) {
+    loop {
+        let room = outbound.room(&mut env.pool, wire::CONTROL_FRAME_LEN_MAX);
+        match engine.poll_transmit(room) {
+            0 => break,
+            len => outbound.commit(len),
+        }
+    }
+}

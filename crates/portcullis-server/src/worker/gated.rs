@@ -1,0 +1,292 @@
+//! A connection behind the gate: its events become commands to the backend, refusals become answers.
+
+use core::time::Duration;
+
+use portcullis_gate::{Action, Event, Policy, Reason, Refusal, Resume, Route, wire as text};
+use portcullis_proto::{MessageKind, wire};
+use portcullis_session::{Caller, Command, Position, ResumeToken, SessionId, Target, USER_PREFIX};
+
+use super::{
+    Env,
+    connection::{Gated, Key, PendingSession, Phase},
+    echo,
+    outbound::Outbound,
+};
+use crate::{clock, run::Mode};
+
+/// How long a client is asked to wait when the backend is behind.
+const BACKEND_RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// A gated connection with what its handlers need of it.
+pub(super) struct Parts<'p> {
+    pub(super) key: Key,
+    pub(super) gated: &'p mut Gated,
+    pub(super) outbound: &'p mut Outbound,
+}
+
+/// What is left to do once an event has let go of the gate that it borrowed.
+enum Then {
+    Nothing,
+    OpenSession {
+        resumes: bool,
+        session: Option<(SessionId, ResumeToken)>,
+        channels: Vec<(Box<str>, Position)>,
+    },
+    Tell(Refusal),
+    Refuse {
+        reason: Reason,
+        id: Option<u64>,
+        retry_after: Option<Duration>,
+    },
+    Acknowledge {
+        id: u64,
+    },
+    Leave,
+}
+
+/// The upgrade is done: when it carried the credential, the session opens at once.
+pub(super) fn handle_upgraded(env: &mut Env, parts: &mut Parts<'_>) {
+    if matches!(env.mode, Mode::Gate) && parts.gated.gate.is_live() {
+        open_session(env, parts, None, false, Vec::new());
+    }
+    flush_owed(env, parts);
+}
+
+/// Feeds `input` through the gate. Returns how much was used (less than all when an answer of the backend must come
+/// first), and the next phase when the connection is over.
+pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8]) -> (usize, Option<Phase>) {
+    let live = env.live.clone();
+    let mut used = 0;
+    while let Some(rest) = input.get_mut(used..).filter(|rest| !rest.is_empty()) {
+        let context = env.context(&live);
+        let caller = parts.gated.caller(parts.key);
+        let step = match parts.gated.gate.handle_input(&context, rest) {
+            Ok(step) => step,
+            Err(error) => {
+                tracing::info!(code = error.code(), close_code = error.close_code(), "protocol error");
+                env.metrics.refused(error.code());
+                flush_owed(env, parts);
+                return (input.len(), Some(env.linger()));
+            }
+        };
+        used += step.consumed;
+        let then = match step.event {
+            None => Then::Nothing,
+            Some(event) => handle_event(env, caller, parts.outbound, event),
+        };
+        finish(env, parts, then);
+        if parts.gated.gate.is_closed() {
+            return (input.len(), Some(env.linger()));
+        }
+        if env.has_mail() {
+            // The answer goes out, and changes the state, before the next message is looked at.
+            break;
+        }
+    }
+    (used, None)
+}
+
+/// A deadline of the gate or of its engine.
+pub(super) fn handle_timeout(env: &mut Env, parts: &mut Parts<'_>) -> Option<Phase> {
+    let now = env.now;
+    if let Some(Event::Closing(closing)) = parts.gated.gate.handle_timeout(now) {
+        env.metrics.closed(closing.code);
+        tracing::info!(code = closing.code, reason = closing.reason, "closing");
+    }
+    flush_owed(env, parts);
+    parts.gated.gate.is_closed().then(|| env.linger())
+}
+
+/// One event, while it borrows the gate.
+fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, event: Event<'_>) -> Then {
+    match event {
+        Event::Action(action) => {
+            env.metrics.message_received();
+            if matches!(env.mode, Mode::Echo { .. }) {
+                echo::write_frame(env, outbound, MessageKind::Text, action.message());
+                return Then::Nothing;
+            }
+            caller.map_or(Then::Nothing, |caller| handle_action(env, &caller, outbound, &action))
+        }
+        Event::Authenticated { resume } => authenticated(resume),
+        Event::Subscribe { channel, since } => {
+            if let Some(caller) = caller {
+                env.submit(Command::Subscribe { caller, channel, since });
+            }
+            Then::Nothing
+        }
+        Event::Unsubscribe { channel } => {
+            if let Some(caller) = caller {
+                env.submit(Command::Unsubscribe { caller, channel });
+            }
+            Then::Nothing
+        }
+        Event::Refused(refusal) => Then::Tell(refusal),
+        Event::Closing(closing) => {
+            env.metrics.closed(closing.code);
+            if let Some(error) = closing.auth {
+                env.metrics.auth_failed(error.code());
+            }
+            tracing::info!(code = closing.code, reason = closing.reason, "closing");
+            Then::Nothing
+        }
+        Event::CloseReceived { code: Some(1000 | 1001) } => Then::Leave,
+        _ => Then::Nothing,
+    }
+}
+
+/// The first message was good: note what it wants to resume, and open the session.
+fn authenticated(resume: Option<Resume<'_>>) -> Then {
+    let Some(resume) = resume else {
+        return Then::OpenSession { resumes: false, session: None, channels: Vec::new() };
+    };
+    // What cannot be read cannot be resumed: the client gets a new session and `recovered: false`.
+    let session = SessionId::parse(resume.session).zip(ResumeToken::parse(resume.token));
+    let channels = resume.channels().map(|(name, position)| (Box::from(name), position)).collect();
+    Then::OpenSession { resumes: true, session, channels }
+}
+
+/// An action that passed the gate, on its route.
+fn handle_action(env: &mut Env, caller: &Caller, outbound: &mut Outbound, action: &Action<'_>) -> Then {
+    let live = env.live.clone();
+    let id = action.id();
+    let refuse = |reason, retry_after| Then::Refuse { reason, id, retry_after };
+    if let Err(limited) = env.check_user(action.from(), action_cost(&live.policy, action)) {
+        return refuse(Reason::RateLimited, Some(limited.retry_at.saturating_duration_since(env.now)));
+    }
+    if env.hub.is_behind() {
+        return refuse(Reason::Session(portcullis_session::Refusal::Unavailable), Some(BACKEND_RETRY_AFTER));
+    }
+    match action.route(&live.policy) {
+        Route::Reply => {
+            let name = action_name(&live.policy, action);
+            env.text.clear();
+            let _ = text::reply(&mut env.text, name, action.payload(), env.unix.as_millis());
+            write_text(env, outbound);
+            id.map_or(Then::Nothing, |id| Then::Acknowledge { id })
+        }
+        Route::User => match action.recipient() {
+            Some(user) => {
+                publish(env, caller, action, &live.policy, Target::User(user));
+                Then::Nothing
+            }
+            None => refuse(Reason::Session(portcullis_session::Refusal::UnknownUser), None),
+        },
+        _ => match action.channel() {
+            Some(channel) => {
+                publish(env, caller, action, &live.policy, Target::Channel(channel));
+                Then::Nothing
+            }
+            None => refuse(Reason::Session(portcullis_session::Refusal::InvalidChannel), None),
+        },
+    }
+}
+
+/// Hands the part of the event that every receiver gets alike to the log.
+fn publish(env: &mut Env, caller: &Caller, action: &Action<'_>, policy: &Policy, target: Target<'_>) {
+    let mut body = core::mem::take(&mut env.text);
+    body.clear();
+    let name = action_name(policy, action);
+    let _ = text::event_body(&mut body, action.from(), name, action.payload(), env.unix.as_millis());
+    env.submit(Command::Publish { caller: *caller, id: action.id(), target, data: body.as_bytes() });
+    env.text = body;
+}
+
+fn action_name<'p>(policy: &'p Policy, action: &Action<'_>) -> &'p str {
+    policy.actions().get(action.rule()).map_or("", |rule| &rule.name)
+}
+
+fn action_cost(policy: &Policy, action: &Action<'_>) -> u32 {
+    policy.actions().get(action.rule()).map_or(1, |rule| rule.cost)
+}
+
+/// What an event left to do, now that the gate is free again.
+fn finish(env: &mut Env, parts: &mut Parts<'_>, then: Then) {
+    match then {
+        Then::Nothing => {}
+        Then::OpenSession { resumes, session, channels } => {
+            open_session(env, parts, session, resumes, channels)
+        }
+        Then::Tell(refusal) => tell(env, parts, &refusal),
+        Then::Refuse { reason, id, retry_after } => refuse(env, parts, reason, id, retry_after),
+        Then::Acknowledge { id } => {
+            env.text.clear();
+            let _ = text::ack(&mut env.text, id);
+            write_text(env, parts.outbound);
+        }
+        Then::Leave => parts.gated.left = true,
+    }
+    flush_owed(env, parts);
+}
+
+/// Asks the backend for a session; `welcome` follows when it answers.
+fn open_session(
+    env: &mut Env,
+    parts: &mut Parts<'_>,
+    resume: Option<(SessionId, ResumeToken)>,
+    resumes: bool,
+    channels: Vec<(Box<str>, Position)>,
+) {
+    let seed = clock::entropy();
+    let (ids, _) = seed.as_chunks::<16>();
+    let (Some(&session), Some(&token)) = (ids.first(), ids.get(1)) else { return };
+    let (session, token) = (SessionId::from_bytes(session), ResumeToken::from_bytes(token));
+    let user = parts.gated.gate.subject();
+    let own = |name: &str| name.strip_prefix(USER_PREFIX) == Some(user);
+    let since = channels.iter().find(|(name, _)| own(name)).map(|(_, position)| *position);
+    let resume = resume.map(|(session, token)| portcullis_session::Resume { session, token });
+    let connection = parts.key.into();
+    env.submit(Command::Open { connection, user, session, token, resume, since });
+    let channels = channels.into_iter().filter(|(name, _)| !own(name)).collect();
+    parts.gated.pending = Some(Box::new(PendingSession { token, resumes, channels }));
+}
+
+/// A refusal behind the gate: it spends the same budget, and is told in the same words.
+pub(super) fn refuse(
+    env: &mut Env,
+    parts: &mut Parts<'_>,
+    reason: Reason,
+    id: Option<u64>,
+    retry_after: Option<Duration>,
+) {
+    let live = env.live.clone();
+    let refusal = parts.gated.gate.refuse(env.now, &live.policy, reason, id, retry_after);
+    tell(env, parts, &refusal);
+    flush_owed(env, parts);
+}
+
+/// Counts, logs and sends a refusal.
+fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal) {
+    env.metrics.refused(refusal.code());
+    tracing::debug!(
+        user = parts.gated.gate.subject(),
+        code = refusal.code(),
+        closes = refusal.closes(),
+        "refused"
+    );
+    if refusal.closes() {
+        env.metrics.closed(refusal.reason().close_code());
+        return;
+    }
+    env.text.clear();
+    let _ = text::error(&mut env.text, refusal);
+    write_text(env, parts.outbound);
+}
+
+/// Sends what is in `env.text` as one text message.
+pub(super) fn write_text(env: &mut Env, outbound: &mut Outbound) {
+    let message = core::mem::take(&mut env.text);
+    echo::write_frame(env, outbound, MessageKind::Text, message.as_bytes());
+    env.text = message;
+}
+
+/// The control frames that the gate owes.
+pub(super) fn flush_owed(env: &mut Env, parts: &mut Parts<'_>) {
+    loop {
+        let room = parts.outbound.room(&mut env.pool, wire::CONTROL_FRAME_LEN_MAX);
+        match parts.gated.gate.poll_transmit(room) {
+            0 => break,
+            len => parts.outbound.commit(len),
+        }
+    }
+}

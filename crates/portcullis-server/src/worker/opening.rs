@@ -1,0 +1,184 @@
+//! The opening handshake: one request head, and what becomes of it.
+
+use portcullis_gate::{AdmissionError, Admitted, Credential, Endpoint, Gate, admit};
+use portcullis_proto::{
+    VecStorage,
+    handshake::{self, Acceptance, HandshakeError, RequestHead, UpgradeRequest},
+};
+
+use super::{
+    Env,
+    connection::{Engine, Gated, Opening, Phase},
+    outbound::Outbound,
+};
+use crate::{run::Mode, web};
+
+/// A response head with its fields fits here.
+const RESPONSE_HEAD_LEN_MAX: usize = 2 * 1_024;
+
+/// Feeds `input` to the head reader. Returns how much was used, and the next phase once the head is complete.
+pub(super) fn handle_input(
+    env: &mut Env,
+    opening: &mut Opening,
+    outbound: &mut Outbound,
+    input: &[u8],
+) -> (usize, Option<Phase>) {
+    let (over_limit, secure) = (opening.over_limit, opening.secure);
+    match opening.head.handle_input(env.now, input) {
+        Err(error) => (input.len(), Some(refuse_handshake(env, outbound, error))),
+        Ok(step) => {
+            let phase = step.head.map(|head| decide(env, outbound, head, over_limit, secure));
+            (step.consumed, phase)
+        }
+    }
+}
+
+/// The head did not come in time.
+pub(super) fn handle_timeout(env: &mut Env, opening: &mut Opening, outbound: &mut Outbound) -> Option<Phase> {
+    let error = opening.head.handle_timeout(env.now).err()?;
+    Some(refuse_handshake(env, outbound, error))
+}
+
+/// What becomes of a complete head.
+fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], over_limit: bool, secure: bool) -> Phase {
+    let request = match RequestHead::parse(head) {
+        Ok(request) => request,
+        Err(error) => return refuse_handshake(env, outbound, error),
+    };
+    if over_limit {
+        return refuse(env, outbound, Refused::plain(429, "too_many_connections"));
+    }
+    if env.is_draining() || env.is_full() {
+        let code = if env.is_draining() { "draining" } else { "full" };
+        return refuse(env, outbound, Refused::plain(503, code));
+    }
+    match env.mode {
+        Mode::Gate => decide_gate(env, outbound, &request, secure),
+        Mode::Echo { guarded } => match request.upgrade() {
+            Err(error) => refuse_handshake(env, outbound, error),
+            Ok(upgrade) if guarded => {
+                let admitted = Admitted::open(upgrade);
+                upgrade_to_gate(env, outbound, admitted)
+            }
+            Ok(upgrade) => match accept(env, outbound, &upgrade, None) {
+                Ok(()) => Phase::Bare(Box::new(engine(env))),
+                Err(error) => refuse_handshake(env, outbound, error),
+            },
+        },
+    }
+}
+
+/// The production decision: an upgrade of the endpoint, a page of the demo, or nothing here.
+fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>, secure: bool) -> Phase {
+    let live = env.live.clone();
+    if live.demo
+        && let Some(asset) = web::asset(request.method(), request.path())
+    {
+        return respond(env, outbound, &asset);
+    }
+    let verifier = live.verifier.as_ref().map(|verifier| verifier as &dyn portcullis_auth::Verify);
+    let endpoint = Endpoint { path: &live.path, origins: &live.origins, verifier, secure };
+    match admit(&endpoint, request, env.unix) {
+        Ok(admitted) => upgrade_to_gate(env, outbound, admitted),
+        Err(AdmissionError::Unauthorized(error)) => {
+            env.metrics.auth_failed(error.code());
+            refuse(env, outbound, Refused { authenticate: true, ..Refused::plain(401, error.reason()) })
+        }
+        Err(error) => {
+            let version = error.status() == 426;
+            refuse(env, outbound, Refused { version, ..Refused::plain(error.status(), error.code()) })
+        }
+    }
+}
+
+/// Accepts the upgrade and puts the gate behind it.
+fn upgrade_to_gate(env: &mut Env, outbound: &mut Outbound, admitted: Admitted<'_>) -> Phase {
+    if let Err(error) = accept(env, outbound, &admitted.request, admitted.subprotocol) {
+        return refuse_handshake(env, outbound, error);
+    }
+    if let Credential::Rejected(error) = &admitted.credential {
+        env.metrics.auth_failed(error.code());
+        tracing::info!(code = error.code(), "credential rejected");
+    }
+    let engine = engine(env);
+    let live = env.live.clone();
+    let gate = Gate::new(engine, &env.context(&live), admitted.credential, admitted.resume);
+    Phase::Gated(Box::new(Gated { gate, session: None, pending: None, left: false }))
+}
+
+/// Writes the 101.
+fn accept(
+    env: &mut Env,
+    outbound: &mut Outbound,
+    upgrade: &UpgradeRequest<'_>,
+    subprotocol: Option<&str>,
+) -> Result<(), HandshakeError> {
+    let acceptance = Acceptance { subprotocol, ..Acceptance::default() };
+    let room = outbound.room(&mut env.pool, RESPONSE_HEAD_LEN_MAX);
+    let len = handshake::accept(upgrade, &acceptance, room)?;
+    outbound.commit(len);
+    env.metrics.connection_upgraded();
+    Ok(())
+}
+
+/// A fresh engine.
+fn engine(env: &Env) -> Engine {
+    let config = env.live.protocol;
+    let storage = VecStorage::new(usize::try_from(config.message_len_max).unwrap_or(usize::MAX));
+    Engine::new(config, env.now, crate::clock::entropy(), storage)
+}
+
+/// A refusal with a status.
+#[derive(Clone, Copy)]
+struct Refused {
+    status: u16,
+    code: &'static str,
+    authenticate: bool,
+    version: bool,
+}
+
+impl Refused {
+    const fn plain(status: u16, code: &'static str) -> Self {
+        Self { status, code, authenticate: false, version: false }
+    }
+}
+
+fn refuse_handshake(env: &mut Env, outbound: &mut Outbound, error: HandshakeError) -> Phase {
+    let version = error.status() == 426;
+    refuse(env, outbound, Refused { version, ..Refused::plain(error.status(), error.code()) })
+}
+
+/// Writes a refusal: its status, and its code as JSON.
+fn refuse(env: &mut Env, outbound: &mut Outbound, refused: Refused) -> Phase {
+    env.metrics.handshake_refused(refused.code);
+    tracing::info!(status = refused.status, code = refused.code, "upgrade refused");
+    let body = format!("{{\"error\":\"{}\"}}", refused.code);
+    let mut fields = vec![("content-type", "application/json")];
+    if refused.authenticate {
+        fields.push(("www-authenticate", "Bearer error=\"invalid_token\""));
+    }
+    if refused.version {
+        // RFC 6455 §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required) and a |Sec-WebSocket-Version|"
+        fields.push(("sec-websocket-version", "13"));
+    }
+    write_response(env, outbound, refused.status, &fields, body.as_bytes());
+    env.linger()
+}
+
+/// Writes a page.
+fn respond(env: &mut Env, outbound: &mut Outbound, asset: &web::Asset) -> Phase {
+    write_response(env, outbound, asset.status, asset.fields, asset.body);
+    env.linger()
+}
+
+fn write_response(env: &mut Env, outbound: &mut Outbound, status: u16, fields: &[(&str, &str)], body: &[u8]) {
+    let room = outbound.room(&mut env.pool, RESPONSE_HEAD_LEN_MAX + body.len());
+    if let Ok(len) = handshake::refuse(status, fields, body, room) {
+        outbound.commit(len);
+    }
+}
+
+/// The storage of the head reader, at its cap.
+pub(super) fn head_storage() -> VecStorage {
+    VecStorage::new(handshake::HEAD_LEN_MAX)
+}
