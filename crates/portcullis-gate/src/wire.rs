@@ -147,15 +147,19 @@ pub fn ack(out: &mut impl Write, id: u64) -> fmt::Result {
     write!(out, r#"{{"type":"ack","id":{id}}}"#)
 }
 
-/// Appends `error` for a refused message: its stable code and, where they help, the id, when to try again, and the
-/// place and keyword of the first violation.
+/// Appends `error` for a refused message: its stable code and, where they help, the id, the channel of a refused
+/// subscription, when to try again, and the place and keyword of the first violation.
 ///
 /// # Errors
 /// The writer's own.
-pub fn error(out: &mut impl Write, refusal: &Refusal) -> fmt::Result {
+pub fn error(out: &mut impl Write, refusal: &Refusal, channel: Option<&str>) -> fmt::Result {
     write!(out, r#"{{"type":"error","code":"{}""#, refusal.code())?;
     if let Some(id) = refusal.id() {
         write!(out, r#","id":{id}"#)?;
+    }
+    if let Some(channel) = channel {
+        out.write_str(r#","channel":"#)?;
+        string(out, channel)?;
     }
     if let Some(retry_after) = refusal.retry_after() {
         write!(out, r#","retry_after_ms":{}"#, retry_after.as_nanos().div_ceil(1_000_000))?;

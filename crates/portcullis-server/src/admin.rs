@@ -10,7 +10,7 @@ use std::{
 
 use portcullis_proto::handshake::{self, RequestHead};
 
-use crate::{hub::Hub, shared::Shared};
+use crate::{clock, hub::Hub, shared::Shared};
 
 /// How long one request may take, and how long its head may be.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -32,7 +32,6 @@ pub(crate) fn start(address: SocketAddr, shared: Arc<Shared>, hub: Arc<Hub>) -> 
 
 /// Answers one request.
 fn serve(mut stream: &TcpStream, shared: &Shared, hub: &Hub) -> io::Result<()> {
-    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let head = read_head(stream)?;
     let (status, content_type, body) = match RequestHead::parse(&head) {
@@ -63,10 +62,16 @@ fn answer(request: &RequestHead<'_>, shared: &Shared, hub: &Hub) -> (u16, &'stat
     }
 }
 
-/// Reads up to the empty line.
+/// Reads up to the empty line. The deadline is for the whole head, so that one who drips bytes does not hold the thread.
 fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let deadline = clock::now() + TIMEOUT;
     let (mut head, mut buffer) = (Vec::new(), [0; 1_024]);
     loop {
+        let left = deadline.saturating_duration_since(clock::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
         let len = stream.read(&mut buffer)?;
         head.extend_from_slice(buffer.get(..len).unwrap_or_default());
         if len == 0 || head.windows(4).any(|end| end == b"\r\n\r\n") || head.len() > HEAD_LEN_MAX {

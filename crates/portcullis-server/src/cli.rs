@@ -1,7 +1,12 @@
 //! The command line.
 
 use core::fmt;
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -111,6 +116,14 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+/// Prints what a command was asked for. `println!` would panic when the reader has gone, as `head` does.
+pub(crate) fn print(text: impl fmt::Display) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Runtime(format!("cannot write to stdout: {error}")))
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
@@ -139,7 +152,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("portcullis: {failure}");
+            // Nobody may be listening on stderr either; the exit code still tells.
+            let _ = writeln!(io::stderr(), "portcullis: {failure}");
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }

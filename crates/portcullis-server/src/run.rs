@@ -33,6 +33,11 @@ pub(crate) enum Mode {
     Echo { guarded: bool },
 }
 
+/// Makes a new configuration.
+pub(crate) type Reload = Box<dyn Fn() -> Result<Live, String> + Send>;
+/// Hears the addresses that are listened on.
+pub(crate) type Started = Box<dyn FnOnce(&[SocketAddr])>;
+
 /// How a server is run.
 pub(crate) struct Run {
     pub(crate) live: Live,
@@ -42,9 +47,9 @@ pub(crate) struct Run {
     pub(crate) workers: usize,
     pub(crate) session: portcullis_session::Config,
     /// Makes a new configuration on SIGHUP.
-    pub(crate) reload: Option<Box<dyn Fn() -> Result<Live, String> + Send>>,
+    pub(crate) reload: Option<Reload>,
     /// Called with the addresses once they are listened on.
-    pub(crate) started: Box<dyn FnOnce(&[SocketAddr])>,
+    pub(crate) started: Started,
 }
 
 /// A server that could not run, as one line.
@@ -179,7 +184,7 @@ fn socket(address: SocketAddr, shares: bool) -> io::Result<Socket> {
 fn handle_signals(
     shared: &Arc<Shared>,
     hub: &Arc<Hub>,
-    reload: Option<Box<dyn Fn() -> Result<Live, String> + Send>>,
+    reload: Option<Reload>,
 ) -> io::Result<signal_hook::iterator::Handle> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let handle = signals.handle();

@@ -183,6 +183,8 @@ pub enum Completion {
         connection: ConnectionId,
         /// The client's own number of the message, if it had one.
         id: Option<u64>,
+        /// The channel of a subscription that was refused.
+        channel: Option<Arc<str>>,
         /// Why.
         reason: Refusal,
     },

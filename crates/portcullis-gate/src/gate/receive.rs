@@ -11,7 +11,7 @@ use super::{
     timer::control_event,
 };
 use crate::{
-    event::{Action, Event, Resume, Step, position_of},
+    event::{Action, Event, Resume, Step, member, position_of},
     protocol::Protocol,
     refusal::{Reason, Refusal},
 };
@@ -67,7 +67,7 @@ impl Guard {
             return Some(Event::Closing(self.fail_auth(context.now, portcullis_auth::AuthError::Expired)));
         }
         if let Err(refusal) = self.charge_message(context.now, &context.policy.limits, 1, None) {
-            return Some(Event::Refused(refusal.with_id(id_of(context, message))));
+            return Some(Event::Refused(refusal.with_id(id_of(message))));
         }
         if kind != MessageKind::Text {
             let closing = self.close_soon(context.now, CloseCode::UNSUPPORTED.get(), "text_only");
@@ -91,7 +91,7 @@ impl Guard {
             Err(invalid) => Err(invalid),
         };
         match found {
-            Err(invalid) => self.invalid(context, invalid),
+            Err(invalid) => self.invalid(context, message, invalid),
             Ok(spans) => self.judge_valid_action(context, message, spans),
         }
     }
@@ -137,7 +137,7 @@ impl Guard {
             Ok(control) => control,
             Err(invalid) => {
                 let told = if may_be_control(&invalid) { as_action } else { invalid };
-                return self.invalid(context, told);
+                return self.invalid(context, message, told);
             }
         };
         match control {
@@ -210,9 +210,9 @@ impl Guard {
         }
     }
 
-    fn invalid<'a>(&mut self, context: &Context<'_>, invalid: Invalid) -> Event<'a> {
+    fn invalid<'a>(&mut self, context: &Context<'_>, message: &[u8], invalid: Invalid) -> Event<'a> {
         let refusal = Refusal { violation: Some(invalid), ..Refusal::new(Reason::InvalidMessage) };
-        self.refused(context, refusal)
+        self.refused(context, refusal.with_id(id_of(message)))
     }
 
     fn refused<'a>(&mut self, context: &Context<'_>, refusal: Refusal) -> Event<'a> {
@@ -220,10 +220,10 @@ impl Guard {
     }
 }
 
-/// The id of a message that is refused for its rate alone: without it the client could not tell which one to send
-/// again. The bytes are paid for already.
-fn id_of(context: &Context<'_>, message: &[u8]) -> Option<u64> {
-    number::parse_u64(context.policy.action.check(message).ok()?.capture(4)?)
+/// The id of a message that is refused before it was read as an action, or for not being one: without it the client could
+/// not tell which of its messages to send again. Linear in bytes that are paid for already.
+fn id_of(message: &[u8]) -> Option<u64> {
+    number::parse_u64(member(message, "id")?)
 }
 
 /// Where the parts of a valid action lie.

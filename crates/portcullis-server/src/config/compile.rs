@@ -1,17 +1,18 @@
 //! From what is written to what the workers use. Every file is read here, and every value checked.
 
+use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use portcullis_auth::{
-    OriginPolicy,
-    jwt::{Algorithm, Issuer, Key, SigningKey, Verifier},
+    OriginPolicy, Verify as _,
+    jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier},
 };
 use portcullis_gate::{ActionRule, Policy, Route};
 use portcullis_limit::Quota;
 use rustls::ServerConfig;
 
 use super::{Config, ConfigError, Limits, Tls, model, read};
-use crate::{shared::Live, tls};
+use crate::{clock, log, shared::Live, tls};
 
 /// Words that mark a secret as one that must never leave a desk.
 const PLACEHOLDERS: [&str; 4] = ["dev-", "change-me", "changeme", "secret"];
@@ -26,6 +27,11 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
     if !path_is_plain {
         return Err(ConfigError::value("path", "must start with `/` and hold no query"));
     }
+    refuse_zeros(&config.limits)?;
+    if config.drain.spread.0 > config.drain.deadline.0 {
+        return Err(ConfigError::value("drain.spread", "must not be longer than drain.deadline"));
+    }
+    log::filter(&config.log.level).map_err(|error| ConfigError::value("log.level", error))?;
     let (tls, terminated_upstream) = listeners(config)?;
     let limits = gate_limits(&config.limits)?;
     let messages = limits.messages;
@@ -139,17 +145,23 @@ fn check_secret(secret: &str, place: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// What `portcullis token` signs with.
-pub(crate) struct Signing {
-    pub(crate) key: SigningKey,
-    pub(crate) issuer: String,
-}
-
-/// The configured signing key.
-pub(crate) fn signing(config: &Config) -> Result<Signing, ConfigError> {
+/// What `portcullis token` signs with. It has signed one token that this configuration's own verifier accepts.
+pub(crate) fn signer(config: &Config) -> Result<Signer, ConfigError> {
     let place = "auth.sign";
     let sign =
         config.auth.sign.as_ref().ok_or_else(|| ConfigError::value(place, "no signing key is configured"))?;
+    let signer = Signer::new(signing_key(sign, place)?, &sign.issuer, &config.auth.audience);
+    let now = clock::unix_time();
+    let token = signer
+        .mint(&Mint::new("check", now, Duration::from_secs(60)))
+        .map_err(|error| ConfigError::value(place, error))?;
+    verifier(config)?.verify(now, token.as_bytes()).map_err(|error| {
+        ConfigError::value(place, format!("the keys of auth.issuer refuse its tokens: {}", error.code()))
+    })?;
+    Ok(signer)
+}
+
+fn signing_key(sign: &model::Sign, place: &str) -> Result<SigningKey, ConfigError> {
     let algorithm = algorithm(&sign.algorithm, place)?;
     let key = match (&sign.secret, &sign.secret_file, &sign.private_key) {
         (Some(secret), None, None) => SigningKey::hmac(algorithm, secret.reveal().as_bytes()),
@@ -163,11 +175,10 @@ pub(crate) fn signing(config: &Config) -> Result<Signing, ConfigError> {
         _ => return Err(ConfigError::value(place, "one of secret, secret_file and private_key is needed")),
     };
     let key = key.map_err(|error| ConfigError::value(place, error))?;
-    let key = match &sign.kid {
+    Ok(match &sign.kid {
         Some(kid) => key.with_id(kid),
         None => key,
-    };
-    Ok(Signing { key, issuer: sign.issuer.clone() })
+    })
 }
 
 fn policy(config: &Config, limits: portcullis_gate::Limits) -> Result<Policy, ConfigError> {
@@ -207,6 +218,32 @@ fn narrow(size: super::Size, key: &str) -> Result<u32, ConfigError> {
     u32::try_from(size.0).map_err(|_| ConfigError::value(format!("limits.{key}"), "must be below 4 GiB"))
 }
 
+/// A zero here would refuse every client, or have a timer fire without end. (No log and no resume window are fine.)
+fn refuse_zeros(limits: &Limits) -> Result<(), ConfigError> {
+    let zeros = [
+        ("message_len_max", limits.message_len_max.0 == 0),
+        ("frame_len_max", limits.frame_len_max.0 == 0),
+        ("fragments_max", limits.fragments_max == 0),
+        ("outbound_len_max", limits.outbound_len_max.0 == 0),
+        ("user_factor", limits.user_factor == 0),
+        ("connections_max", limits.connections_max == 0),
+        ("connections_per_address_max", limits.connections_per_address_max == 0),
+        ("subscriptions_max", limits.subscriptions_max == 0),
+        ("json_depth_max", limits.json_depth_max == 0),
+        ("upgrade_timeout", limits.upgrade_timeout.0.is_zero()),
+        ("auth_timeout", limits.auth_timeout.0.is_zero()),
+        ("close_timeout", limits.close_timeout.0.is_zero()),
+        ("ping_interval", limits.ping_interval.0.is_zero()),
+        ("pong_timeout", limits.pong_timeout.0.is_zero()),
+        ("timestamp_window", limits.timestamp_window.0.is_zero()),
+        ("connection_life", limits.connection_life.0.is_zero()),
+    ];
+    match zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+        Some((key, _)) => Err(ConfigError::value(format!("limits.{key}"), "must not be 0")),
+        None => Ok(()),
+    }
+}
+
 fn gate_limits(limits: &Limits) -> Result<portcullis_gate::Limits, ConfigError> {
     let bytes_refill = narrow(limits.bytes_per_second, "bytes_per_second")?;
     let bytes_burst = narrow(limits.bytes_burst, "bytes_burst")?;
@@ -226,9 +263,6 @@ fn user_quota(limits: &Limits, _messages: Quota) -> Result<Quota, ConfigError> {
 }
 
 fn protocol(limits: &Limits) -> Result<portcullis_proto::Config, ConfigError> {
-    if limits.message_len_max.0 == 0 || limits.frame_len_max.0 == 0 {
-        return Err(ConfigError::value("limits.message_len_max", "must not be 0"));
-    }
     Ok(portcullis_proto::Config::server()
         .with_message_len_max(limits.message_len_max.0)
         .with_frame_len_max(limits.frame_len_max.0)

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use compile::{compile, session_config, signing};
+pub(crate) use compile::{compile, session_config, signer};
 pub use model::{
     Action, Admin, Auth, Config, Drain, Issuer, Key, Limits, Listen, Log, Route, Secret, Sign, Tls, Upstream,
     default_actions,

@@ -3,7 +3,10 @@
 use core::{fmt, time::Duration};
 use std::{net::SocketAddr, path::PathBuf};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, IntoDeserializer as _, value::MapAccessDeserializer},
+};
 use zeroize::Zeroize;
 
 use super::units::{Size, Span};
@@ -91,7 +94,7 @@ pub struct Listen {
 }
 
 /// How a listener gets its TLS: from files here, or from a proxy in front of it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 #[expect(
     missing_docs,
@@ -109,6 +112,38 @@ pub enum Tls {
 pub enum Upstream {
     #[serde(rename = "terminated-upstream")]
     Terminated,
+}
+
+impl<'de> Deserialize<'de> for Tls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TlsVisitor)
+    }
+}
+
+/// One word or a table. A derived untagged enum would let unknown keys of the table pass.
+struct TlsVisitor;
+
+impl<'de> de::Visitor<'de> for TlsVisitor {
+    type Value = Tls;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"terminated-upstream\", or a table with certificate and key")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Tls, E> {
+        Upstream::deserialize(word.into_deserializer()).map(Tls::Upstream)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Tls, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Files {
+            certificate: PathBuf,
+            key: PathBuf,
+        }
+        let Files { certificate, key } = Files::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Tls::Files { certificate, key })
+    }
 }
 
 /// The operator's own listener.

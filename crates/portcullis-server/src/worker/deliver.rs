@@ -96,7 +96,10 @@ impl Worker {
                 let _ = text::ack(&mut self.env.text, id);
                 self.send_text(connection.into());
             }
-            Completion::Refused { connection, id, reason } => self.refused(connection.into(), id, reason),
+            Completion::Refused { connection, id, channel, reason } => {
+                let about = gated::Refused { id, channel: channel.as_deref(), retry_after: None };
+                self.refused(connection.into(), about, reason);
+            }
             _ => {}
         }
     }
@@ -133,14 +136,14 @@ impl Worker {
     }
 
     /// A command that was not carried out.
-    fn refused(&mut self, key: Key, id: Option<u64>, reason: portcullis_session::Refusal) {
+    fn refused(&mut self, key: Key, about: gated::Refused<'_>, reason: portcullis_session::Refusal) {
         let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
         if connection.generation != key.generation {
             return;
         }
         let Connection { phase: Phase::Gated(gated), outbound, .. } = connection else { return };
         let is_opening = gated.pending.take().is_some();
-        gated::refuse(&mut self.env, &mut Parts { key, gated, outbound }, Reason::Session(reason), id, None);
+        gated::refuse(&mut self.env, &mut Parts { key, gated, outbound }, Reason::Session(reason), about);
         self.mark_dirty(key);
         if is_opening {
             // Without a session the connection is of no use.

@@ -207,8 +207,10 @@ fn finish(env: &mut Env, parts: &mut Parts<'_>, then: Then) {
         Then::OpenSession { resumes, session, channels } => {
             open_session(env, parts, session, resumes, channels)
         }
-        Then::Tell(refusal) => tell(env, parts, &refusal),
-        Then::Refuse { reason, id, retry_after } => refuse(env, parts, reason, id, retry_after),
+        Then::Tell(refusal) => tell(env, parts, &refusal, None),
+        Then::Refuse { reason, id, retry_after } => {
+            refuse(env, parts, reason, Refused { id, retry_after, channel: None })
+        }
         Then::Acknowledge { id } => {
             env.text.clear();
             let _ = text::ack(&mut env.text, id);
@@ -241,22 +243,24 @@ fn open_session(
     parts.gated.pending = Some(Box::new(PendingSession { token, resumes, channels }));
 }
 
+/// What a refusal behind the gate is about.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Refused<'r> {
+    pub(super) id: Option<u64>,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) channel: Option<&'r str>,
+}
+
 /// A refusal behind the gate: it spends the same budget, and is told in the same words.
-pub(super) fn refuse(
-    env: &mut Env,
-    parts: &mut Parts<'_>,
-    reason: Reason,
-    id: Option<u64>,
-    retry_after: Option<Duration>,
-) {
+pub(super) fn refuse(env: &mut Env, parts: &mut Parts<'_>, reason: Reason, refused: Refused<'_>) {
     let live = env.live.clone();
-    let refusal = parts.gated.gate.refuse(env.now, &live.policy, reason, id, retry_after);
-    tell(env, parts, &refusal);
+    let refusal = parts.gated.gate.refuse(env.now, &live.policy, reason, refused.id, refused.retry_after);
+    tell(env, parts, &refusal, refused.channel);
     flush_owed(env, parts);
 }
 
 /// Counts, logs and sends a refusal.
-fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal) {
+fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal, channel: Option<&str>) {
     env.metrics.refused(refusal.code());
     tracing::debug!(
         user = parts.gated.gate.subject(),
@@ -269,7 +273,7 @@ fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal) {
         return;
     }
     env.text.clear();
-    let _ = text::error(&mut env.text, refusal);
+    let _ = text::error(&mut env.text, refusal, channel);
     write_text(env, parts.outbound);
 }
 

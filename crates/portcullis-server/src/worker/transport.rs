@@ -44,14 +44,6 @@ impl Transport {
         }
     }
 
-    /// Whether the opening of the transport itself is still under way.
-    pub(super) fn is_opening(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls { tls, .. } => tls.is_handshaking(),
-        }
-    }
-
     /// Writes as much of `outbound` as the transport takes; true when all of it is gone.
     pub(super) fn flush(&mut self, outbound: &mut Outbound, pool: &mut Pool) -> io::Result<bool> {
         match self {

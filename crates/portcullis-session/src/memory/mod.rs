@@ -105,7 +105,12 @@ impl MemoryBackend {
     }
 
     fn refuse(&mut self, node: NodeId, connection: ConnectionId, id: Option<u64>, reason: Refusal) {
-        self.complete(node, Completion::Refused { connection, id, reason });
+        self.complete(node, Completion::Refused { connection, id, channel: None, reason });
+    }
+
+    fn refuse_channel(&mut self, node: NodeId, connection: ConnectionId, channel: &str, reason: Refusal) {
+        let channel = Some(Arc::from(channel));
+        self.complete(node, Completion::Refused { connection, id: None, channel, reason });
     }
 
     /// The session that `caller` holds; an older connection holds nothing any more.
@@ -191,12 +196,12 @@ impl Backend for MemoryBackend {
             Command::Close { caller, resumable } => self.close(now, &caller, resumable),
             Command::Subscribe { caller, channel, since } => {
                 if let Err(reason) = self.subscribe(now, node, &caller, channel, since) {
-                    self.refuse(node, caller.connection, None, reason);
+                    self.refuse_channel(node, caller.connection, channel, reason);
                 }
             }
             Command::Unsubscribe { caller, channel } => {
                 if let Err(reason) = self.unsubscribe(now, node, &caller, channel) {
-                    self.refuse(node, caller.connection, None, reason);
+                    self.refuse_channel(node, caller.connection, channel, reason);
                 }
             }
             Command::Publish { caller, id, target, data } => {
