@@ -15,7 +15,11 @@ mod origin;
 #[cfg(feature = "alloc")]
 mod verified;
 
-pub use {error::AuthError, lease::Lease, origin::OriginError};
+pub use {
+    error::AuthError,
+    lease::Lease,
+    origin::{OriginError, check_same_host},
+};
 #[cfg(feature = "alloc")]
 pub use {
     origin::{OriginEntryError, OriginPolicy},

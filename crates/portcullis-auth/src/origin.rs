@@ -69,7 +69,10 @@ impl<'o> Origin<'o> {
                 }
             }
             None => return None,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            // No sign, and none of the zeros in front that no browser writes.
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 5 => {
+                digits.parse().ok()?
+            }
             Some(_) => return None,
         };
         is_host(host).then_some(Self { secure, host, port })
@@ -95,6 +98,23 @@ fn is_host(host: &str) -> bool {
                 && labels.split('.').all(|label| !label.is_empty())
         }
     }
+}
+
+/// Judges the `Origin` of a request to `host` over TLS (`secure`) or not: scheme, host and port must be those of the
+/// request. A request without one is no browser's and passes. `null` does not. O(n), no allocation.
+///
+/// # Errors
+/// The page may not connect.
+pub fn check_same_host(origin: Option<&[u8]>, host: &[u8], secure: bool) -> Result<(), OriginError> {
+    let Some(origin) = origin else { return Ok(()) };
+    let host = core::str::from_utf8(host).map_err(|_| OriginError::Malformed)?;
+    let own = Origin::of_authority(host, secure).ok_or(OriginError::Malformed)?;
+    if origin == b"null" {
+        return Err(OriginError::Foreign);
+    }
+    let origin = core::str::from_utf8(origin).map_err(|_| OriginError::Malformed)?;
+    let origin = Origin::parse(origin).ok_or(OriginError::Malformed)?;
+    if origin.is_same(&own) { Ok(()) } else { Err(OriginError::Foreign) }
 }
 
 /// An entry of an allow-list that cannot be used.
@@ -155,8 +175,7 @@ impl OriginPolicy {
     pub fn allow_list<'e>(entries: impl IntoIterator<Item = &'e str>) -> Result<Self, OriginEntryError> {
         let mut checked = Vec::new();
         for entry in entries {
-            let plain = entry.replacen("://*.", "://", 1);
-            if entry != "null" && Origin::parse(&plain).is_none() {
+            if entry != "null" && !is_entry(entry) {
                 return Err(OriginEntryError { entry: entry.into() });
             }
             checked.push(entry.into());
@@ -170,25 +189,29 @@ impl OriginPolicy {
     /// # Errors
     /// The page may not connect.
     pub fn check(&self, origin: Option<&[u8]>, host: &[u8], secure: bool) -> Result<(), OriginError> {
+        let Some(entries) = &self.entries else { return check_same_host(origin, host, secure) };
         let Some(origin) = origin else { return Ok(()) };
         let origin = core::str::from_utf8(origin).map_err(|_| OriginError::Malformed)?;
-        let allowed = match &self.entries {
-            None => {
-                let host = core::str::from_utf8(host).map_err(|_| OriginError::Malformed)?;
-                let own = Origin::of_authority(host, secure).ok_or(OriginError::Malformed)?;
-                if origin == "null" {
-                    return Err(OriginError::Foreign);
-                }
-                Origin::parse(origin).ok_or(OriginError::Malformed)?.is_same(&own)
-            }
-            Some(entries) if origin == "null" => entries.iter().any(|entry| &**entry == "null"),
-            Some(entries) => {
-                let origin = Origin::parse(origin).ok_or(OriginError::Malformed)?;
-                entries.iter().any(|entry| matches_entry(&origin, entry))
-            }
+        let is_listed = if origin == "null" {
+            entries.iter().any(|entry| &**entry == "null")
+        } else {
+            let origin = Origin::parse(origin).ok_or(OriginError::Malformed)?;
+            entries.iter().any(|entry| matches_entry(&origin, entry))
         };
-        if allowed { Ok(()) } else { Err(OriginError::Foreign) }
+        if is_listed { Ok(()) } else { Err(OriginError::Foreign) }
     }
+}
+
+/// Whether an entry of an allow-list names an origin, or what is below a domain. An address has nothing below it.
+#[cfg(feature = "alloc")]
+fn is_entry(entry: &str) -> bool {
+    let Some((scheme, domain)) = entry.split_once("://*.") else { return Origin::parse(entry).is_some() };
+    let is_scheme = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    // The last label of a name is not a number; that of an IPv4 address is (RFC 1123 §2.1).
+    let is_name = |host: &str| {
+        !host.starts_with('[') && host.rsplit('.').next().is_some_and(|top| top.parse::<u32>().is_err())
+    };
+    is_scheme && Origin::of_authority(domain, true).is_some_and(|origin| is_name(origin.host))
 }
 
 /// Whether an origin is meant by an entry of the allow-list.

@@ -1,19 +1,17 @@
 //! Claims: required, and of their own JSON types. A claim of another type is not a claim that is absent.
 
 use core::time::Duration;
-use std::string::String;
 
 use portcullis_time::UnixTime;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::object::Object;
 use crate::{AuthError, Scopes, Verified};
 
 /// The longest `sub` and `jti`, in bytes.
 const NAME_LEN_MAX: usize = 128;
 /// Seconds beyond this are not exact in JSON readers that use doubles.
-const SECONDS_MAX: u64 = 1 << 53;
-
-type Object = Map<String, Value>;
+pub(super) const SECONDS_MAX: u64 = 1 << 53;
 
 /// The checks of a token whose signature is good.
 pub(super) struct Claims;
@@ -46,17 +44,21 @@ pub(super) fn text<'c>(claims: &'c Object, claim: &str) -> Result<&'c str, AuthE
     claims.get(claim).and_then(Value::as_str).ok_or(AuthError::Claim)
 }
 
-/// A name: 1 to 128 bytes without control characters.
+/// A name that may be there.
 fn name<'c>(claims: &'c Object, claim: &str) -> Result<Option<&'c str>, AuthError> {
     match claims.get(claim) {
         None => Ok(None),
-        Some(Value::String(name))
-            if (1..=NAME_LEN_MAX).contains(&name.len()) && !name.chars().any(char::is_control) =>
-        {
-            Ok(Some(name))
-        }
+        Some(Value::String(name)) if is_name(name) => Ok(Some(name)),
         Some(_) => Err(AuthError::Claim),
     }
+}
+
+/// Whether `name` can be a `sub` or a `jti`: 1 to 128 bytes that neither break a line nor turn it around. A name is
+/// shown to other users and written to logs.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_plain =
+        |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 /// A `NumericDate` (RFC 7519 §2): whole seconds that are written as a number.
