@@ -55,7 +55,7 @@ fn answer(request: &RequestHead<'_>, shared: &Shared, hub: &Hub) -> (u16, &'stat
             let (sessions, channels) =
                 hub.inspect(|backend| (backend.session_count(), backend.channel_count()));
             metrics.set_model(sessions, channels);
-            (200, "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics.render())
+            (200, "text/plain; version=0.0.4; charset=utf-8", metrics.render())
         }
         ("GET", _) => (404, PLAIN, "not found\n".into()),
         _ => (405, PLAIN, "method not allowed\n".into()),

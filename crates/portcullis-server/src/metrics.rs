@@ -1,7 +1,7 @@
 //! What the server counts, in the Prometheus text format.
 
 use core::fmt;
-use std::sync::atomic::AtomicU64;
+use std::{collections::HashSet, sync::atomic::AtomicU64};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -83,13 +83,13 @@ impl Metrics {
         r.register("draining", "Whether the server is going down", self.draining.clone());
     }
 
-    /// The text that a scrape gets.
+    /// The text that a scrape gets: the Prometheus text format, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        prometheus_text(&text)
     }
 
     pub(crate) fn connection_opened(&self) {
@@ -154,4 +154,30 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
+}
+
+/// Turns OpenMetrics into the older text format, which every scraper reads. There a counter's help and type name it with
+/// its `_total`, and there are no units and no end mark.
+fn prometheus_text(open_metrics: &str) -> String {
+    let counters: HashSet<&str> = open_metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut text = String::with_capacity(open_metrics.len() + 6 * 2 * counters.len());
+    for line in open_metrics.lines() {
+        let comment = line.strip_prefix("# ").map(|comment| {
+            let (word, rest) = comment.split_once(' ').unwrap_or((comment, ""));
+            let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            (word, name, rest)
+        });
+        match comment {
+            Some(("EOF" | "UNIT", ..)) => continue,
+            Some((word, name, rest)) if counters.contains(name) => {
+                text.extend(["# ", word, " ", name, "_total ", rest]);
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }

@@ -449,3 +449,7 @@ addEventListener('online', () => client?.state === 'waiting' && client.connect()
 const { token, user } = findToken();
 if (token) start(token, user);
 else $('login').hidden = false;
+
+// A page that goes away says goodbye, so that nobody waits for it; one that comes out of the back-forward cache returns.
+addEventListener('pagehide', () => client?.close());
+addEventListener('pageshow', ({ persisted }) => persisted && client?.connect());

@@ -1,12 +1,12 @@
 //! `portcullis dev`.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 use std::net::SocketAddr;
 
 use portcullis_auth::jwt::{Algorithm, Mint, Signer, SigningKey};
 
 use crate::{
-    cli::Failure,
+    cli::{self, Failure},
     clock,
     config::{self, Auth, Config, Issuer, Key, Listen, Secret, Tls, Upstream},
     log,
@@ -98,32 +98,47 @@ fn mint(secret: &str) -> Result<Vec<(&'static str, String)>, portcullis_auth::jw
         .collect()
 }
 
-/// What a newcomer needs to see.
+/// Shows what a newcomer needs. Whoever does not read it still gets the server.
 fn greet(address: SocketAddr, tokens: &[(&str, String)], spki_hash: Option<&str>) {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_greeting(&mut text, address, tokens, spki_hash);
+    let _ = cli::print(text);
+}
+
+fn write_greeting(
+    out: &mut impl fmt::Write,
+    address: SocketAddr,
+    tokens: &[(&str, String)],
+    spki_hash: Option<&str>,
+) -> fmt::Result {
     let (page, socket) = if spki_hash.is_some() { ("https", "wss") } else { ("http", "ws") };
-    println!(
+    writeln!(
+        out,
         "\nThe demo page, one window for each user (the browser will ask about the self-made certificate):"
-    );
+    )?;
     for (user, token) in tokens {
-        println!("  {page}://{address}/#user={user}&token={token}");
+        writeln!(out, "  {page}://{address}/#user={user}&token={token}")?;
     }
-    println!("\nTokens, good for 12 hours and for this run alone:");
+    writeln!(out, "\nTokens, good for 12 hours and for this run alone:")?;
     for (user, token) in tokens {
-        println!("  {user}  {token}");
+        writeln!(out, "  {user}  {token}")?;
     }
     if let Some((_, token)) = tokens.first() {
-        println!("\nFrom a terminal (npm `wscat`):");
-        println!(
+        writeln!(out, "\nFrom a terminal (npm `wscat`):")?;
+        writeln!(
+            out,
             "  npx wscat --no-check -c {socket}://{address}/ws -s portcullis.v1 -H 'Authorization: Bearer {token}'"
-        );
-        println!("  > {{\"type\":\"subscribe\",\"channel\":\"chat:lobby\"}}");
+        )?;
+        writeln!(out, "  > {{\"type\":\"subscribe\",\"channel\":\"chat:lobby\"}}")?;
     }
     if let Some(hash) = spki_hash {
-        println!(
+        writeln!(
+            out,
             "\nSHA-256 of the certificate's public key (Chromium: --ignore-certificate-errors-spki-list):\n  {hash}"
-        );
+        )?;
     }
-    println!("\nCtrl-C ends it.");
+    writeln!(out, "\nCtrl-C ends it.")
 }
 
 fn hex(bytes: &[u8]) -> String {
