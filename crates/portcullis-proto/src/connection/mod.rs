@@ -98,6 +98,8 @@ pub struct Connection<S> {
     timer: Timer,
     random: Random,
     storage: S,
+    /// The end has been reported.
+    end_told: bool,
 }
 
 impl<S: Storage> Connection<S> {
@@ -154,7 +156,7 @@ impl<S: Storage> Connection<S> {
     /// Ends the connection; returns the last event if it has not been told yet.
     fn end(&mut self) -> Option<Event<'static>> {
         let clean = self.state.is_complete();
-        if self.state.has_ended() {
+        if core::mem::replace(&mut self.end_told, true) {
             return None;
         }
         if !matches!(self.state, State::Failed(_)) {

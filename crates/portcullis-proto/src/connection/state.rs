@@ -29,10 +29,6 @@ impl State {
         matches!(self, Self::Complete)
     }
 
-    pub(super) const fn has_ended(self) -> bool {
-        matches!(self, Self::Ended { .. })
-    }
-
     pub(super) const fn is_closed(self, side: Side) -> bool {
         match self {
             Self::Open | Self::CloseSent => false,

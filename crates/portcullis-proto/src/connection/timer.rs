@@ -89,7 +89,7 @@ impl<S: Storage> Connection<S> {
         }
         if self.timer.ping.is_some_and(|ping| ping.silence) {
             self.fail(ProtocolError::PongTimeout);
-            return Some(Event::Closed { clean: false });
+            return self.end();
         }
         let token = self.random.bytes::<8>();
         self.timer.ping = Some(Ping { sent: now, token, silence: true });

@@ -112,7 +112,8 @@ mod tests {
     fn bytes_come_out_in_order_through_growth_and_partial_writes() {
         let (mut pool, mut outbound, mut expected) = (Pool::default(), Outbound::default(), Vec::new());
         for round in 0..200_usize {
-            let chunk: Vec<u8> = (0..round * 37 % 3_000).filter_map(|i| u8::try_from(i * round % 251).ok()).collect();
+            let chunk: Vec<u8> =
+                (0..round * 37 % 3_000).filter_map(|i| u8::try_from(i * round % 251).ok()).collect();
             outbound.append(&mut pool, &chunk);
             expected.extend_from_slice(&chunk);
             let taken = outbound.len() / 3;
