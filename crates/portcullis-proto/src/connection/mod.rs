@@ -116,6 +116,7 @@ impl<S: Storage> Connection<S> {
             timer,
             random,
             storage,
+            end_told: false,
         }
     }
 
