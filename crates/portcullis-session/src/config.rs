@@ -2,13 +2,17 @@
 
 use core::time::Duration;
 
+/// What an event is charged beside its data wherever bytes of events are counted: its share of memory in a log, and of
+/// words around it in an answer.
+pub const ENTRY_COST: usize = 128;
+
 /// The bounds of the session model. The default is the published contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// Events that a channel's log keeps.
     pub log_events_max: usize,
-    /// Bytes of events that a channel's log keeps.
+    /// Bytes of events that a channel's log keeps, each with its [`ENTRY_COST`].
     pub log_bytes_max: usize,
     /// Bytes of events that all logs keep together; over it, the channel that grows forgets its oldest.
     pub log_bytes_total_max: usize,
@@ -24,7 +28,7 @@ pub struct Config {
     pub sessions_max: usize,
     /// Sessions of one user.
     pub sessions_per_user_max: usize,
-    /// Channels at all.
+    /// Channels at all, the own channels of users not counted: there is one for each user with a session.
     pub channels_max: usize,
     /// Users that an answer lists.
     pub users_listed_max: usize,

@@ -25,7 +25,7 @@ pub use {
     subscribers::Subscribers,
 };
 pub use {
-    config::Config,
+    config::{Config, ENTRY_COST},
     id::{ConnectionId, Epoch, Fencing, NodeId, Position, ResumeToken, SessionId, TEXT_LEN},
     name::{CHANNEL_LEN_MAX, USER_PREFIX, is_channel_name},
 };

@@ -22,6 +22,7 @@ pub fn is_channel_name(name: &str) -> bool {
 }
 
 /// Whether `name` is some user's own channel, where only the server puts things.
+#[cfg(feature = "alloc")]
 pub(crate) fn is_user_channel(name: &str) -> bool {
     name.starts_with(USER_PREFIX)
 }

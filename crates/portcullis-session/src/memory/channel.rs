@@ -1,10 +1,6 @@
 //! A channel: its log, the nodes that receive it, and who is present.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use portcullis_time::Instant;
 
@@ -13,6 +9,17 @@ use crate::{
     boundary::Completion,
     id::{Epoch, NodeId},
 };
+
+/// A user who came or went since presence was last told.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    /// Whether the user was present when it was last told.
+    was_present: bool,
+    /// [`Channel::listings`] when the user last ceased to be what it was.
+    listings: u64,
+    /// Whether somebody was answered with the users while the user was not what it was, and is again.
+    is_seen: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -24,8 +31,9 @@ pub(super) struct Channel {
     users: BTreeMap<Arc<str>, usize>,
     /// Sessions that hold it.
     pub(super) holders: usize,
-    joined: BTreeSet<Arc<str>>,
-    left: BTreeSet<Arc<str>>,
+    changed: BTreeMap<Arc<str>, Change>,
+    /// How often somebody was answered with the users.
+    listings: u64,
     /// When presence will be told.
     pub(super) presence_at: Option<Instant>,
     /// When the log will be looked at for what is too old.
@@ -40,8 +48,8 @@ impl Channel {
             nodes: BTreeMap::new(),
             users: BTreeMap::new(),
             holders: 0,
-            joined: BTreeSet::new(),
-            left: BTreeSet::new(),
+            changed: BTreeMap::new(),
+            listings: 0,
             presence_at: None,
             expiry_at: None,
         }
@@ -71,10 +79,24 @@ impl Channel {
         let count = self.users.entry(user.clone()).or_insert(0);
         *count += 1;
         let is_news = *count == 1;
-        if is_news && !self.left.remove(user) {
-            self.joined.insert(user.clone());
+        if is_news {
+            self.note(user, true);
         }
         is_news
+    }
+
+    /// A user came or went. Coming back cancels a leave, unless somebody was told in between who is present: that
+    /// one would never learn of the return.
+    fn note(&mut self, user: &Arc<str>, is_present: bool) {
+        let listings = self.listings;
+        match self.changed.get_mut(user) {
+            None => {
+                let change = Change { was_present: !is_present, listings, is_seen: false };
+                self.changed.insert(user.clone(), change);
+            }
+            Some(change) if change.was_present == is_present => change.is_seen |= listings > change.listings,
+            Some(change) => change.listings = listings,
+        }
     }
 
     /// A session of `user` lets the channel go. True when that is news.
@@ -86,13 +108,13 @@ impl Channel {
             return false;
         }
         self.users.remove(user);
-        if !self.joined.remove(user) {
-            self.left.insert(user.clone());
-        }
+        self.note(user, false);
         true
     }
 
-    pub(super) fn users(&self, count_max: usize) -> Vec<Arc<str>> {
+    /// The first users by name, for an answer.
+    pub(super) fn list_users(&mut self, count_max: usize) -> Vec<Arc<str>> {
+        self.listings += 1;
         self.users.keys().take(count_max).cloned().collect()
     }
 
@@ -103,13 +125,15 @@ impl Channel {
     /// What has gathered since presence was last told; `None` when it cancelled out.
     pub(super) fn take_presence(&mut self) -> Option<Completion> {
         self.presence_at = None;
-        let (joined, left) = (core::mem::take(&mut self.joined), core::mem::take(&mut self.left));
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        for (user, change) in core::mem::take(&mut self.changed) {
+            let is_present = self.users.contains_key(&user);
+            if is_present != change.was_present || change.is_seen {
+                if is_present { &mut joined } else { &mut left }.push(user);
+            }
+        }
         let is_empty = joined.is_empty() && left.is_empty();
-        (!is_empty).then(|| Completion::Presence {
-            channel: self.name.clone(),
-            joined: joined.into_iter().collect(),
-            left: left.into_iter().collect(),
-        })
+        (!is_empty).then(|| Completion::Presence { channel: self.name.clone(), joined, left })
     }
 
     /// Whether nobody holds it and nothing is left to recover.

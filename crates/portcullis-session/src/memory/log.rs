@@ -6,9 +6,15 @@ use portcullis_time::Instant;
 
 use crate::{
     boundary::Entry,
-    config::Config,
+    config::{Config, ENTRY_COST},
     id::{Epoch, Position},
 };
+
+/// What an event of `len` bytes is charged: its data, and what goes with each event in memory and in an answer. Events
+/// without data are not free.
+pub(super) const fn cost(len: usize) -> usize {
+    len.saturating_add(ENTRY_COST)
+}
 
 #[derive(Debug)]
 pub(super) struct Log {
@@ -41,8 +47,8 @@ impl Log {
         self.last += 1;
         let entry = Arc::new(Entry { offset: self.last, data: Box::from(data) });
         self.entries.push_back((now, entry.clone()));
-        self.bytes += data.len();
-        let bytes_max = config.log_bytes_max.min((self.bytes - data.len()).saturating_add(free));
+        let bytes_max = config.log_bytes_max.min(self.bytes.saturating_add(free));
+        self.bytes += cost(data.len());
         while self.entries.len() > config.log_events_max || self.bytes > bytes_max {
             self.forget_oldest();
         }
@@ -54,6 +60,10 @@ impl Log {
     pub(super) fn expire(&mut self, now: Instant, config: &Config) {
         while self.entries.front().is_some_and(|(at, _)| *at + config.log_age_max <= now) {
             self.forget_oldest();
+        }
+        if self.entries.is_empty() {
+            // A quiet channel gives back what a busy hour took.
+            self.entries = VecDeque::new();
         }
     }
 
@@ -70,13 +80,13 @@ impl Log {
         let missed = usize::try_from(self.last - since.offset).ok()?;
         let first = self.entries.len().checked_sub(missed)?;
         let entries = self.entries.range(first..);
-        let bytes: usize = entries.clone().map(|(_, entry)| entry.data.len()).sum();
+        let bytes: usize = entries.clone().map(|(_, entry)| cost(entry.data.len())).sum();
         (bytes <= config.recovery_bytes_max).then(|| entries.map(|(_, entry)| entry.clone()).collect())
     }
 
     fn forget_oldest(&mut self) {
         if let Some((_, entry)) = self.entries.pop_front() {
-            self.bytes -= entry.data.len();
+            self.bytes -= cost(entry.data.len());
         }
     }
 }

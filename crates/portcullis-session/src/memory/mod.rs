@@ -18,6 +18,7 @@ use crate::{
     boundary::{Backend, Caller, Command, Completion, Refusal},
     config::Config,
     id::{ConnectionId, Epoch, NodeId, SessionId},
+    name::is_user_channel,
     random::Random,
 };
 use channel::Channel;
@@ -94,7 +95,7 @@ impl MemoryBackend {
         self.channels.len()
     }
 
-    /// Bytes of events in all logs.
+    /// Bytes of events in all logs, each with its [`ENTRY_COST`](crate::ENTRY_COST).
     #[must_use]
     pub const fn log_bytes(&self) -> usize {
         self.log_bytes
@@ -120,16 +121,22 @@ impl MemoryBackend {
         if is_holder { Ok(session) } else { Err(Refusal::Fenced) }
     }
 
-    /// The channel `name`, made if need be.
+    /// The channel `name`, made if need be. Not for own channels.
     fn channel_or_new(&mut self, name: &str) -> Result<&mut Channel, Refusal> {
         if !self.channels.contains_key(name) {
-            if self.channels.len() >= self.config.channels_max {
+            // Each user with a session has one own channel, which is bounded by the number of sessions.
+            let count = self.channels.len().saturating_sub(self.users.len());
+            if count >= self.config.channels_max {
                 return Err(Refusal::TooManyChannels);
             }
-            let (name, epoch) = (Arc::<str>::from(name), Epoch::new(self.random.next()));
-            self.channels.insert(name.clone(), Channel::new(name, epoch));
+            self.make_channel(name);
         }
         self.channels.get_mut(name).ok_or(Refusal::TooManyChannels)
+    }
+
+    fn make_channel(&mut self, name: &str) {
+        let (name, epoch) = (Arc::<str>::from(name), Epoch::new(self.random.next()));
+        self.channels.insert(name.clone(), Channel::new(name, epoch));
     }
 
     /// After a change of presence: it will be told.
@@ -155,15 +162,19 @@ impl MemoryBackend {
 
     /// Forgets a channel that nobody holds and that has nothing to recover. Its next life has another epoch.
     fn drop_if_over(&mut self, name: &str) {
-        if self.channels.get(name).is_none_or(|channel| !channel.is_over()) {
-            return;
+        let is_over = self.channels.get(name).is_some_and(Channel::is_over);
+        if is_over && !is_user_channel(name) {
+            self.forget_channel(name);
         }
-        if let Some(channel) = self.channels.remove(name) {
-            let presence = channel.presence_at.map(|at| (at, Due::Presence(channel.name.clone())));
-            let expiry = channel.expiry_at.map(|at| (at, Due::Expiry(channel.name.clone())));
-            for due in [presence, expiry].into_iter().flatten() {
-                self.due.remove(&due);
-            }
+    }
+
+    fn forget_channel(&mut self, name: &str) {
+        let Some(channel) = self.channels.remove(name) else { return };
+        self.log_bytes -= channel.log.bytes();
+        let presence = channel.presence_at.map(|at| (at, Due::Presence(channel.name.clone())));
+        let expiry = channel.expiry_at.map(|at| (at, Due::Expiry(channel.name.clone())));
+        for due in [presence, expiry].into_iter().flatten() {
+            self.due.remove(&due);
         }
     }
 
@@ -188,6 +199,8 @@ impl MemoryBackend {
 
 impl Backend for MemoryBackend {
     fn submit(&mut self, now: Instant, node: NodeId, command: Command<'_>) {
+        // A driver may be late: what was due before the command happens before it.
+        self.handle_timeout(now);
         match command {
             Command::Open { connection, user, session, token, resume, since } => {
                 let opening = session::Opening { connection, user, session, token, resume, since };

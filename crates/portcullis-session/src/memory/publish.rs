@@ -2,7 +2,7 @@
 
 use portcullis_time::Instant;
 
-use super::{MemoryBackend, subscribe::own_channel};
+use super::{MemoryBackend, log::cost, subscribe::own_channel};
 use crate::{
     boundary::{Caller, Completion, Refusal, Target},
     id::{NodeId, Position},
@@ -43,7 +43,7 @@ impl MemoryBackend {
                 return Err(Refusal::NotSubscribed);
             }
         }
-        if data.len() > self.config.log_bytes_max {
+        if cost(data.len()) > self.config.log_bytes_max {
             return Err(Refusal::EventTooBig);
         }
         let position = match target {

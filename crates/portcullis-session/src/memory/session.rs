@@ -65,10 +65,7 @@ impl MemoryBackend {
         let channels = session.held.iter().map(|held| held.channel.clone()).collect();
         let opened = Completion::Opened { connection, session: id, fencing, recovered, last_id, channels };
         self.complete(node, opened);
-        let own = own_channel(opening.user);
-        if let Err(reason) = self.deliver_from(node, connection, &own, opening.since) {
-            self.refuse(node, connection, None, reason);
-        }
+        self.deliver_own(node, connection, opening.user, opening.since);
     }
 
     /// The right secret, of a session of the same user.
@@ -79,12 +76,20 @@ impl MemoryBackend {
     }
 
     fn open_new(&mut self, node: NodeId, opening: &Opening<'_>) -> Result<(), Refusal> {
+        if self.sessions.contains_key(&opening.session) {
+            // Session ids come from random bytes; one that is in use must not displace its owner.
+            return Err(Refusal::Unavailable);
+        }
         let of_user = self.users.get(opening.user).copied().unwrap_or(0);
         if self.sessions.len() >= self.config.sessions_max || of_user >= self.config.sessions_per_user_max {
             return Err(Refusal::TooManySessions);
         }
         let user = Arc::<str>::from(opening.user);
         *self.users.entry(user.clone()).or_insert(0) += 1;
+        if of_user == 0 {
+            // The own channel lives from the user's first session to the end of the last, clients away or not.
+            self.make_channel(&own_channel(opening.user));
+        }
         let session = Session {
             user,
             token: opening.token,
@@ -149,9 +154,7 @@ impl MemoryBackend {
         let own = own_channel(&session.user);
         if let Some(channel) = self.channels.get_mut(own.as_str()) {
             channel.remove_receiver(node);
-            channel.holders = channel.holders.saturating_sub(1);
         }
-        self.drop_if_over(&own);
     }
 
     /// Forgets a session whose client is gone for good.
@@ -164,6 +167,7 @@ impl MemoryBackend {
             *count -= 1;
             if *count == 0 {
                 self.users.remove(&session.user);
+                self.forget_channel(&own_channel(&session.user));
             }
         }
     }

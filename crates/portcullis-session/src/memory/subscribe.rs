@@ -64,24 +64,23 @@ impl MemoryBackend {
     }
 
     /// The user's own channel, delivered to a fresh connection.
-    pub(super) fn deliver_from(
+    pub(super) fn deliver_own(
         &mut self,
         node: NodeId,
         connection: ConnectionId,
-        name: &str,
+        user: &str,
         since: Option<Position>,
-    ) -> Result<(), Refusal> {
-        let channel = self.channel_or_new(name)?;
-        channel.holders += 1;
-        channel.add_receiver(node);
-        let name = channel.name.clone();
+    ) {
+        let name = own_channel(user);
+        if let Some(channel) = self.channels.get_mut(name.as_str()) {
+            channel.add_receiver(node);
+        }
         self.answer(node, connection, &name, since);
-        Ok(())
     }
 
     /// Tells where the channel stands, and what the client has missed of it.
     fn answer(&mut self, node: NodeId, connection: ConnectionId, name: &str, since: Option<Position>) {
-        let Some(channel) = self.channels.get(name) else { return };
+        let Some(channel) = self.channels.get_mut(name) else { return };
         let missed = since.and_then(|since| channel.log.since(since, &self.config));
         let completion = Completion::Subscribed {
             connection,
@@ -89,7 +88,7 @@ impl MemoryBackend {
             position: channel.log.end(),
             recovered: missed.is_some(),
             events: missed.unwrap_or_default(),
-            users: channel.users(self.config.users_listed_max),
+            users: channel.list_users(self.config.users_listed_max),
             user_count: channel.user_count(),
         };
         self.complete(node, completion);
@@ -105,11 +104,11 @@ impl MemoryBackend {
         let session = self.held(caller)?;
         let at = session.held.iter().position(|held| *held.channel == *name).ok_or(Refusal::NotSubscribed)?;
         let held = session.held.remove(at);
-        let user = session.user.clone();
+        let (user, receiver) = (session.user.clone(), session.node);
         if held.delivers
             && let Some(channel) = self.channels.get_mut(name)
         {
-            channel.remove_receiver(node);
+            channel.remove_receiver(receiver);
         }
         self.let_go(now, name, &user);
         self.complete(
