@@ -1,0 +1,7 @@
+//! The tests of the server: the program as its users run it.
+#![allow(missing_docs, clippy::std_instead_of_core, clippy::unwrap_used, reason = "tests")]
+
+mod cli;
+mod config;
+mod operate;
+mod program;
