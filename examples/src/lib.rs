@@ -1,1 +1,1 @@
-//! Shared helpers of the examples.
+//! Runnable programs, one idea each: see `examples/`.

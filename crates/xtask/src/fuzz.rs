@@ -28,11 +28,12 @@ pub(crate) fn smoke(report: &mut Report, seconds: u32) {
         report.skip("fuzz", "cargo-fuzz cannot be installed");
         return;
     }
-    let mut build = fuzz(&["build"]);
-    if !build.status().is_ok_and(|status| status.success()) {
-        report.skip("fuzz", "this compiler does not build the targets with a sanitizer");
+    // The canary needs nothing but the compiler: when it does not build, no target can.
+    if !fuzz(&["build", CANARY]).status().is_ok_and(|status| status.success()) {
+        report.skip("fuzz", "this compiler does not build with a sanitizer");
         return;
     }
+    report.step("fuzz targets", &mut fuzz(&["build"]));
     for target in targets {
         let seeds = format!("fuzz/seeds/{target}");
         let time = format!("-max_total_time={seconds}");
