@@ -2,10 +2,10 @@
 //!
 //! `cargo run -p portcullis-examples --example proto_echo`, then connect to `ws://127.0.0.1:9002/`.
 
+use core::time::Duration;
 use std::{
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
-    time::Duration,
 };
 
 use portcullis_proto::{
