@@ -102,7 +102,7 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     if let Some(address) = run.admin {
         let bound = admin::start(address, shared.clone(), hub.clone());
         let address = bound.map_err(|error| RunError::Listen { address, error })?;
-        println!("admin http://{address}");
+        let _ = crate::cli::print(format_args!("admin http://{address}\n"));
     }
     let mut by_worker: Vec<Vec<(TcpListener, usize)>> = (0..workers).map(|_| Vec::new()).collect();
     for (index, (_, sockets)) in sockets.into_iter().enumerate() {
@@ -119,7 +119,7 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
         threads.push(thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?);
     }
     for url in urls {
-        println!("listening {url}");
+        let _ = crate::cli::print(format_args!("listening {url}\n"));
     }
     (run.started)(&addresses);
     let result = join(threads);

@@ -94,6 +94,7 @@ impl Worker {
             paused_until: None,
             blocked: false,
             dirty: false,
+            unread: false,
             ended: false,
         });
         self.env.metrics.connection_opened();

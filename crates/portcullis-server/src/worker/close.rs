@@ -74,6 +74,11 @@ impl Worker {
         let spread_ms = u64::try_from(self.env.live.drain_spread.as_millis()).unwrap_or(u64::MAX);
         let count = u64::try_from(keys.len()).unwrap_or(u64::MAX).max(1);
         for (slot, key) in (0_u64..).zip(keys) {
+            if self.connection(key).is_some_and(|connection| matches!(connection.phase, Phase::Opening(_))) {
+                // It has been promised nothing yet.
+                self.remove(key);
+                continue;
+            }
             let retry_after_ms = spread_ms.saturating_mul(slot) / count;
             self.close(key, CloseCode::RESTART, &format!("{{\"retry_after_ms\":{retry_after_ms}}}"));
         }

@@ -99,6 +99,8 @@ pub(super) struct Connection {
     pub(super) blocked: bool,
     /// Stands in the list of connections to flush at the end of this turn.
     pub(super) dirty: bool,
+    /// Stands in the list of connections that have more to read.
+    pub(super) unread: bool,
     /// Our side of the transport has been ended.
     pub(super) ended: bool,
 }

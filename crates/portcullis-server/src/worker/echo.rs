@@ -56,11 +56,18 @@ pub(super) fn write_frame(env: &mut Env, outbound: &mut Outbound, kind: MessageK
 
 /// The control frames that the engine owes.
 pub(super) fn flush_owed(env: &mut Env, engine: &mut Engine, outbound: &mut Outbound) {
-    loop {
-        let room = outbound.room(&mut env.pool, wire::CONTROL_FRAME_LEN_MAX);
-        match engine.poll_transmit(room) {
-            0 => break,
-            len => outbound.commit(len),
-        }
+    append_owed(env, outbound, |out| engine.poll_transmit(out));
+}
+
+/// Appends what `transmit` gives until it gives nothing. Through a small array, since a connection that owes nothing
+/// shall not take a buffer from the pool.
+pub(super) fn append_owed(
+    env: &mut Env,
+    outbound: &mut Outbound,
+    mut transmit: impl FnMut(&mut [u8]) -> usize,
+) {
+    let mut frame = [0; wire::CONTROL_FRAME_LEN_MAX];
+    while let len @ 1.. = transmit(&mut frame) {
+        outbound.append(&mut env.pool, frame.get(..len).unwrap_or_default());
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use portcullis_gate::{Action, Event, Policy, Reason, Refusal, Resume, Route, wire as text};
-use portcullis_proto::{MessageKind, wire};
+use portcullis_proto::MessageKind;
 use portcullis_session::{Caller, Command, Position, ResumeToken, SessionId, Target, USER_PREFIX};
 
 use super::{
@@ -286,11 +286,6 @@ pub(super) fn write_text(env: &mut Env, outbound: &mut Outbound) {
 
 /// The control frames that the gate owes.
 pub(super) fn flush_owed(env: &mut Env, parts: &mut Parts<'_>) {
-    loop {
-        let room = parts.outbound.room(&mut env.pool, wire::CONTROL_FRAME_LEN_MAX);
-        match parts.gated.gate.poll_transmit(room) {
-            0 => break,
-            len => parts.outbound.commit(len),
-        }
-    }
+    let gate = &mut parts.gated.gate;
+    echo::append_owed(env, parts.outbound, |out| gate.poll_transmit(out));
 }

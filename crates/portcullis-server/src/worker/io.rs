@@ -34,7 +34,16 @@ impl Worker {
             }
         }
         self.after_input(key);
-        self.unread.push_back(key);
+        self.mark_unread(key);
+    }
+
+    /// Notes that `key` may have more to read than its turn allowed.
+    fn mark_unread(&mut self, key: Key) {
+        if let Some(connection) = self.connection(key)
+            && !core::mem::replace(&mut connection.unread, true)
+        {
+            self.unread.push_back(key);
+        }
     }
 
     /// How much `key` may read now; `None` when it has to wait, for its byte bucket or for its peer.
@@ -77,10 +86,13 @@ impl Worker {
                 Phase::Gated(gated) => {
                     gated::handle_input(&mut self.env, &mut Parts { key, gated, outbound }, input)
                 }
-                Phase::Lingering { budget, .. } => {
-                    *budget = budget.saturating_sub(input.len());
-                    (input.len(), None)
-                }
+                Phase::Lingering { budget, .. } => match budget.checked_sub(input.len()) {
+                    Some(rest) => {
+                        *budget = rest;
+                        (input.len(), None)
+                    }
+                    None => return self.remove(key),
+                },
             };
             at += used;
             if let Some(next) = next {
@@ -127,7 +139,7 @@ impl Worker {
                 if core::mem::take(&mut connection.blocked) {
                     if connection.outbound.len() > UNSENT_LEN_HIGH {
                         connection.blocked = true;
-                    } else {
+                    } else if !core::mem::replace(&mut connection.unread, true) {
                         self.unread.push_back(key);
                     }
                 }

@@ -247,7 +247,10 @@ impl Worker {
     fn handle_unread(&mut self) {
         for _ in 0..self.unread.len() {
             let Some(key) = self.unread.pop_front() else { return };
-            self.read(key, false);
+            if let Some(connection) = self.connection(key) {
+                connection.unread = false;
+                self.read(key, false);
+            }
         }
     }
 
