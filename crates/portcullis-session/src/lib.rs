@@ -1,5 +1,9 @@
 #![no_std]
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "The names of the session model; the model itself is in the feature `alloc`."
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

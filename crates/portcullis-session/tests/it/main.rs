@@ -1,5 +1,4 @@
 //! The tests of the session model.
-#![cfg(feature = "alloc")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,11 +7,18 @@
     reason = "tests"
 )]
 
+#[cfg(feature = "alloc")]
 mod abuse;
+#[cfg(feature = "alloc")]
 mod bounds;
+#[cfg(feature = "alloc")]
 mod logs;
+#[cfg(feature = "alloc")]
 mod model;
 mod names;
+#[cfg(feature = "alloc")]
 mod presence;
+#[cfg(feature = "alloc")]
 mod resume;
+#[cfg(feature = "alloc")]
 mod world;

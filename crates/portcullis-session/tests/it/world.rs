@@ -1,5 +1,6 @@
 //! A backend with hands: short ways to say what a node says, and to read what it is told.
-use std::{sync::Arc, time::Duration};
+use core::time::Duration;
+use std::sync::Arc;
 
 use portcullis_session::{
     Backend, Caller, Command, Completion, Config, ConnectionId, Entry, MemoryBackend, NodeId, Position,
@@ -8,6 +9,9 @@ use portcullis_session::{
 use portcullis_time::Instant;
 
 pub(crate) const NODE: NodeId = NodeId::new(0);
+
+/// Where an event stands, and to which nodes it went under which offset.
+pub(crate) type Published = (Option<Position>, Vec<(NodeId, u64)>);
 
 /// An open session as its client knows it.
 #[derive(Clone, Copy, Debug)]
@@ -186,7 +190,7 @@ impl World {
         target: Target<'_>,
         id: Option<u64>,
         data: &[u8],
-    ) -> Result<(Option<Position>, Vec<(NodeId, u64)>), Refusal> {
+    ) -> Result<Published, Refusal> {
         self.submit(client.node, Command::Publish { caller: client.caller, id, target, data });
         let (mut answer, mut events) = (None, Vec::new());
         for (node, completion) in self.told() {
