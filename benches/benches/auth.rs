@@ -21,8 +21,8 @@ const AUDIENCE: &str = "portcullis";
 const NOW: UnixTime = UnixTime::from_secs(1_753_000_000);
 const SECRET: [u8; 32] = [7; 32];
 
-fn pem(label: &str, der: impl AsRef<[u8]>) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der.as_ref()))
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der))
 }
 
 /// A key pair in PEM, made for this run; none for HMAC.
@@ -46,7 +46,7 @@ fn pair(algorithm: Algorithm) -> Option<[String; 2]> {
         }
         _ => return None,
     };
-    Some([pem("PRIVATE KEY", private), pem("PUBLIC KEY", public)])
+    Some([pem("PRIVATE KEY", &private), pem("PUBLIC KEY", public.as_ref())])
 }
 
 fn tokens(criterion: &mut Criterion) {
