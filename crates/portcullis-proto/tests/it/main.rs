@@ -2,3 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod handshake;
+
+#[cfg(feature = "alloc")]
+mod laws;
+#[cfg(feature = "alloc")]
+mod machine;
+#[cfg(feature = "alloc")]
+mod support;
