@@ -55,3 +55,6 @@ fn value_len(text: &[u8]) -> usize {
     }
     text.len()
 }
+
+#[cfg(test)]
+mod tests;

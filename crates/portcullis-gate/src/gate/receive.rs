@@ -29,7 +29,14 @@ impl<P: Protocol> Gate<P> {
     ) -> Result<Step<'a>, ProtocolError> {
         self.begin_pending_close();
         let Self { protocol, guard } = self;
-        let step = protocol.handle_input(context.now, input)?;
+        let step = match protocol.handle_input(context.now, input) {
+            Ok(step) => step,
+            Err(error) => {
+                // Nothing is awaited of a connection that has failed.
+                guard.end();
+                return Err(error);
+            }
+        };
         let event = match step.event {
             Some(proto::Event::Message { kind, payload }) => guard.judge(context, kind, payload),
             Some(proto::Event::Ping { .. }) => guard.judge_control(context, None),
@@ -44,7 +51,10 @@ impl Guard {
     /// A control frame costs what a message costs, so that a flood of pings meets the same bucket.
     fn judge_control<'a>(&mut self, context: &Context<'_>, event: Option<Event<'a>>) -> Option<Event<'a>> {
         let is_close = matches!(event, Some(Event::CloseReceived { .. } | Event::Closed { .. }));
-        if is_close || self.has_ended() {
+        if is_close {
+            self.end();
+        }
+        if self.has_ended() {
             return event;
         }
         match self.charge_message(context.now, &context.policy.limits, 1, None) {

@@ -13,17 +13,19 @@ impl<P: Protocol> Gate<P> {
         [self.protocol.poll_timeout(), self.guard.deadline()].into_iter().flatten().min()
     }
 
-    /// A deadline passed. Spurious calls do nothing.
-    ///
-    /// # Errors
-    /// The peer let a deadline of the protocol pass (a pong, its side of the closing handshake).
+    /// A deadline passed: the gate closes, or the peer let a deadline of the protocol pass (a pong, its side of the
+    /// closing handshake) and the connection is over. Spurious calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Event<'_>> {
         self.begin_pending_close();
         if let Some(closing) = self.guard.check_deadlines(now) {
             self.begin_pending_close();
             return Some(Event::Closing(closing));
         }
-        control_event(self.protocol.handle_timeout(now)?)
+        let event = control_event(self.protocol.handle_timeout(now)?);
+        if matches!(event, Some(Event::Closed { .. })) {
+            self.guard.end();
+        }
+        event
     }
 
     /// The transport ended.

@@ -1,0 +1,12 @@
+//! The gate as a client meets it: credentials, budgets, messages, on both engines, at every cut of the input.
+#![cfg(feature = "std")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_alloc, reason = "tests")]
+
+mod support;
+
+mod auth;
+mod cuts;
+mod lease;
+mod memory;
+mod messages;
+mod wire;
