@@ -44,6 +44,8 @@ pub(crate) fn check_form(token: &[u8]) -> Result<&[u8], AuthError> {
     if token.len() > TOKEN_LEN_MAX {
         return Err(AuthError::TooLong { len: token.len(), len_max: TOKEN_LEN_MAX });
     }
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if token.is_empty() || !token.iter().all(plain) { Err(AuthError::Malformed) } else { Ok(token) }
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    };
+    if token.is_empty() || !token.iter().all(is_plain) { Err(AuthError::Malformed) } else { Ok(token) }
 }

@@ -226,5 +226,5 @@ fn matches_entry(origin: &Origin<'_>, entry: &str) -> bool {
     let Some(label_end) = origin.host.len().checked_sub(domain.host.len() + 1) else { return false };
     // The dot before the domain belongs to the match: `xexample.com` is not below `example.com`.
     let below = origin.host.get(label_end..).and_then(|tail| tail.strip_prefix('.'));
-    label_end > 0 && below.is_some_and(|below| Origin { host: below, ..*origin }.is_same(&domain))
+    below.is_some_and(|below| Origin { host: below, ..*origin }.is_same(&domain))
 }
