@@ -87,7 +87,7 @@ fn tiny_fragments_stay_below_the_worst_case() {
     let context = context(&clock);
     let first = frame(Opcode::Text, false, b"{");
     let (tiny, empty) = (frame(Opcode::Continuation, false, b" "), frame(Opcode::Continuation, false, b""));
-    let mut buffer = vec![0; 64];
+    let mut buffer = [0; 64];
     let mut gate: Option<Ours> = None;
     let mut failure = None;
     let counted = allocations(|| {

@@ -106,6 +106,7 @@ pub(crate) fn auth(token: &str) -> String {
 }
 
 /// An event in one line.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an event that is new is shown as it is")]
 pub(crate) fn shown(event: &Event<'_>) -> String {
     match event {
         Event::Authenticated { resume: None } => "authenticated".into(),
