@@ -44,7 +44,7 @@ fn rfc_7515_a_2_rs256() {
          R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcD\
          TW9gb54h4FRWyuXpoQ",
     );
-    // RFC 8017 §A.1.1: a sequence of 0x10A bytes with the modulus, 0x101 bytes with its leading zero, and 65537.
+    // A sequence (RFC 8017 §A.1.1) of 0x10A bytes with the modulus, 0x101 bytes with its leading zero, and 65537.
     let mut der = vec![0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00];
     der.extend(modulus);
     der.extend([0x02, 0x03, 0x01, 0x00, 0x01]);
@@ -61,7 +61,7 @@ fn rfc_7515_a_2_rs256() {
 
 #[test]
 fn rfc_7515_a_3_es256() {
-    // RFC 5480 §2: the names of the key's kind and of its curve, then the point as a bit string.
+    // As RFC 5480 §2 has it: the names of the key's kind and of its curve, then the point as a bit string.
     let mut der =
         vec![0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08];
     der.extend([0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04]);
