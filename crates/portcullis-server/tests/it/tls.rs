@@ -1,0 +1,132 @@
+//! TLS as `serve` speaks it, and what arrives at its port that is no TLS.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Arc,
+    time::Duration,
+};
+
+use portcullis_server::clock;
+use rustls::{
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    crypto::aws_lc_rs,
+    version::{TLS12, TLS13},
+};
+
+use super::{
+    client::{Client, await_metric, dial, token},
+    program::{Folder, MINIMAL, Server, refuses},
+};
+
+type Certificate = rcgen::Certificate;
+
+/// Writes a certificate and its key into `folder`, and the configuration that names them.
+fn configure(folder: &Folder, common_name: &str) -> (String, Certificate) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["localhost".into()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+    let certificate = params.self_signed(&key).unwrap();
+    folder.file("certificate.pem", &certificate.pem());
+    folder.file("key.pem", &key.serialize_pem());
+    let files = "{ certificate = \"certificate.pem\", key = \"key.pem\" }";
+    let text = MINIMAL.replace("\"terminated-upstream\"", files);
+    let limits = "[limits]\nupgrade_timeout = \"1s\"\nclose_timeout = \"1s\"\n";
+    (folder.file("c.toml", &format!("{text}{limits}")), certificate)
+}
+
+fn serve(folder: &Folder) -> (Server, String, Certificate) {
+    let (config, certificate) = configure(folder, "test");
+    (Server::start(&["serve", "--config", &config, "--workers", "1"]), config, certificate)
+}
+
+fn client(certificate: &Certificate, version: &'static SupportedProtocolVersion) -> ClientConnection {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap()
+}
+
+#[track_caller]
+fn chats(server: &Server, config: &str, tls: ClientConnection, stream: TcpStream) -> Option<ProtocolVersion> {
+    let stream = StreamOwned::new(tls, stream);
+    let mut alice = Client::over(stream, &server.url, &token(config, "alice"));
+    alice.subscribe("chat:lobby");
+    // More than one TLS record holds.
+    for text in ["hi", &"x".repeat(2_000)] {
+        alice.chat("chat:lobby", text);
+        assert_eq!(alice.next("event")["payload"]["text"], text);
+    }
+    alice.socket.get_ref().conn.protocol_version()
+}
+
+#[test]
+fn serves_tls_1_3_and_1_2() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve(&folder);
+    assert!(server.url.starts_with("wss://"), "{}", server.url);
+    for (version, number) in [(&TLS13, ProtocolVersion::TLSv1_3), (&TLS12, ProtocolVersion::TLSv1_2)] {
+        let tls = client(&certificate, version);
+        assert_eq!(chats(&server, &config, tls, dial(server.address())), Some(number));
+    }
+}
+
+/// A ClientHello cut into records of one byte each is slow, not wrong.
+#[test]
+fn a_hello_in_records_of_one_byte_is_put_together() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve(&folder);
+    let mut tls = client(&certificate, &TLS13);
+    let mut hello = Vec::new();
+    tls.write_tls(&mut hello).unwrap();
+    let mut stream = dial(server.address());
+    for &byte in &hello[5..] {
+        stream.write_all(&[22, 3, 1, 0, 1, byte]).unwrap();
+    }
+    chats(&server, &config, tls, stream);
+}
+
+#[test]
+fn what_is_no_handshake_is_cut_and_the_port_lives_on() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve(&folder);
+    let rows: [&[u8]; 5] = [
+        // A ClientHello that declares 16 MiB, and stalls.
+        &[22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff],
+        // Half a record header.
+        &[22, 3],
+        b"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n",
+        &[0xff; 4_096],
+        &[],
+    ];
+    let start = clock::now();
+    let mut streams = rows.map(|row| {
+        let mut stream = dial(server.address());
+        stream.write_all(row).unwrap();
+        stream
+    });
+    for (row, stream) in streams.iter_mut().enumerate() {
+        let mut answer = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "row {row} is not cut: {error}");
+        }
+        // An alert at the most.
+        assert!(answer.len() <= 7, "row {row}: {answer:?}");
+    }
+    assert!(clock::now().saturating_duration_since(start) < Duration::from_secs(5));
+    await_metric(&server, "portcullis_connections 0");
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+}
+
+#[test]
+fn a_development_certificate_is_refused() {
+    let folder = Folder::new();
+    let (config, _) = configure(&folder, "portcullis development");
+    for command in ["check", "serve"] {
+        refuses(&[command, "--config", &config], 2, &["listen[0].tls: ", "development certificate"]);
+    }
+}
