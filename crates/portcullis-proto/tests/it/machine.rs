@@ -306,7 +306,7 @@ fn timers_end_a_closing_handshake_that_the_peer_leaves_open() {
 #[test]
 fn a_clients_masking_keys_differ_from_frame_to_frame() {
     let mut connection = connection(Side::Client);
-    let mut keys = std::collections::BTreeSet::new();
+    let mut keys = alloc::collections::BTreeSet::new();
     for _ in 0..1_000 {
         let mut out = [0; 16];
         connection.send(START, Message::Binary(b"x"), &mut out).unwrap();
@@ -341,7 +341,10 @@ fn script(side: Side) -> Vec<u8> {
     input
 }
 
-fn at_every_cut<S: Storage>(side: Side, fresh: &mut dyn FnMut(&mut dyn FnMut(&mut Connection<S>))) {
+/// Makes a fresh connection and lends it.
+type Fresh<'f, S> = &'f mut dyn FnMut(&mut dyn FnMut(&mut Connection<S>));
+
+fn at_every_cut<S: Storage>(side: Side, fresh: Fresh<'_, S>) {
     let input = script(side);
     let mut expected = String::new();
     fresh(&mut |connection| expected = story(connection, [&*input]));
