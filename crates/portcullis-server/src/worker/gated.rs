@@ -130,7 +130,7 @@ fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, 
             tracing::info!(code = closing.code, reason = closing.reason, "closing");
             Then::Nothing
         }
-        Event::CloseReceived { code: Some(1000 | 1001) } => Then::Leave,
+        Event::CloseReceived { code: None | Some(1000 | 1001) } => Then::Leave,
         _ => Then::Nothing,
     }
 }

@@ -18,7 +18,8 @@ impl Worker {
     /// Reads what the connection may take in this turn, and handles it.
     pub(super) fn read(&mut self, key: Key, closed: bool) {
         for _ in 0..READS_PER_TURN {
-            let Some(len_max) = self.read_len_max(key) else { return };
+            // What was read before it had to wait is answered now, and the wait is noted.
+            let Some(len_max) = self.read_len_max(key) else { return self.after_input(key) };
             let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
             let Some(buffer) = self.buffer.get_mut(..len_max) else { return };
             match connection.transport.receive(buffer) {

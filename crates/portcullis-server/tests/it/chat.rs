@@ -148,3 +148,57 @@ fn a_reload_drops_nobody() {
     // The second file is in force.
     assert!(get(server.address(), "/ws").starts_with("HTTP/1.1 503 "));
 }
+
+#[test]
+fn two_users_chat() {
+    let folder = Folder::new();
+    let (server, config) = serve(&folder, "", "1");
+    let mut alice = Client::connect(&server, &token(&config, "alice"));
+    assert_eq!(alice.welcome["user"], "alice");
+    assert_eq!(alice.welcome["ping_interval_ms"], 25_000);
+    let subscribed = alice.subscribe("chat:lobby");
+    assert_eq!(subscribed["offset"], 0);
+
+    let mut bob = Client::connect(&server, &token(&config, "bob"));
+    assert_eq!(bob.subscribe("chat:lobby")["user_count"], 2);
+    // Her own arrival is told to her as well; a batch may hold both.
+    let joined =
+        |presence: &Value| presence["joined"].as_array().is_some_and(|all| all.contains(&"bob".into()));
+    let presence = core::iter::from_fn(|| Some(alice.next("presence"))).find(joined).unwrap();
+    assert_eq!(presence["left"], serde_json::json!([]));
+
+    let id = bob.chat("chat:lobby", "hi");
+    assert_eq!(bob.next("ack")["id"], id);
+    let event = alice.next("event");
+    assert_eq!(
+        (&event["from"], &event["payload"]["text"], &event["offset"], &event["channel"]),
+        (&Value::from("bob"), &Value::from("hi"), &Value::from(1), &Value::from("chat:lobby"))
+    );
+    bob.socket.close(None).unwrap();
+    assert_eq!(alice.next("presence")["left"], serde_json::json!(["bob"]));
+}
+
+/// The kernel spreads the connections over the workers; an event reaches all of them, once and in order.
+#[test]
+fn events_cross_workers() {
+    let folder = Folder::new();
+    let (server, config) = serve(&folder, "", "2");
+    let token = token(&config, "alice");
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::connect(&server, &token)).collect();
+    for client in &mut clients {
+        client.subscribe("chat:lobby");
+    }
+    for round in 0..20 {
+        let sender = round % clients.len();
+        clients[sender].chat("chat:lobby", &format!("message {round}"));
+        for client in &mut clients {
+            let event = client.next("event");
+            assert_eq!(event["offset"], round + 1);
+            assert_eq!(event["payload"]["text"], format!("message {round}"));
+        }
+    }
+    drop(clients);
+    await_metric(&server, "portcullis_connections 0");
+    await_metric(&server, "portcullis_messages_received_total 20");
+    await_metric(&server, "portcullis_connections_upgraded_total 12");
+}

@@ -70,7 +70,13 @@ impl<S: Read + Write> Client<S> {
     #[track_caller]
     pub(crate) fn subscribe(&mut self, channel: &str) -> Value {
         self.send(format!("{{\"type\":\"subscribe\",\"channel\":\"{channel}\"}}"));
-        self.next("subscribed")
+        // The user's own channel is told too, without having been asked for.
+        loop {
+            let told = self.next("subscribed");
+            if told["channel"] == channel {
+                return told;
+            }
+        }
     }
 
     /// Publishes and returns the `id` that will be acknowledged.

@@ -1,5 +1,11 @@
 //! The tests of the server: the program as its users run it.
-#![allow(missing_docs, clippy::std_instead_of_core, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod chat;
 mod cli;
