@@ -24,6 +24,14 @@ pub(super) struct Parts<'p> {
     pub(super) outbound: &'p mut Outbound,
 }
 
+/// Whether a close that the server begins ends the session too. Clients come back from some codes, with a new token from
+/// an expired one, and never from the others: nobody waits for them.
+fn ends_session(code: u16, reason: &str) -> bool {
+    let may_return =
+        matches!(code, 1001 | 1011 | 1012 | 1013 | 4408 | 4430) || (code == 4401 && reason == "expired");
+    !may_return
+}
+
 /// What is left to do once an event has let go of the gate that it borrowed.
 enum Then {
     Nothing,
@@ -65,6 +73,7 @@ pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8
             Err(error) => {
                 tracing::info!(code = error.code(), close_code = error.close_code(), "protocol error");
                 env.metrics.refused(error.code());
+                parts.gated.left = true;
                 flush_owed(env, parts);
                 return (input.len(), Some(env.linger()));
             }
@@ -92,6 +101,7 @@ pub(super) fn handle_timeout(env: &mut Env, parts: &mut Parts<'_>) -> Option<Pha
     if let Some(Event::Closing(closing)) = parts.gated.gate.handle_timeout(now) {
         env.metrics.closed(closing.code);
         tracing::info!(code = closing.code, reason = closing.reason, "closing");
+        parts.gated.left = ends_session(closing.code, closing.reason);
     }
     flush_owed(env, parts);
     parts.gated.gate.is_closed().then(|| env.linger())
@@ -128,7 +138,7 @@ fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, 
                 env.metrics.auth_failed(error.code());
             }
             tracing::info!(code = closing.code, reason = closing.reason, "closing");
-            Then::Nothing
+            if ends_session(closing.code, closing.reason) { Then::Leave } else { Then::Nothing }
         }
         Event::CloseReceived { code: None | Some(1000 | 1001) } => Then::Leave,
         _ => Then::Nothing,
@@ -270,6 +280,7 @@ fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal, channel: Option
     );
     if refusal.closes() {
         env.metrics.closed(refusal.reason().close_code());
+        parts.gated.left = ends_session(refusal.reason().close_code(), refusal.code());
         return;
     }
     env.text.clear();
