@@ -70,9 +70,8 @@ impl<'o> Origin<'o> {
             }
             None => return None,
             // No sign, and none of the zeros in front that no browser writes.
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 5 => {
-                digits.parse().ok()?
-            }
+            Some(digits) if digits != "0" && digits.starts_with('0') => return None,
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
             Some(_) => return None,
         };
         is_host(host).then_some(Self { secure, host, port })
