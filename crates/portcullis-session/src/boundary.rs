@@ -197,7 +197,8 @@ pub enum Completion {
         /// The event.
         entry: Arc<Entry>,
     },
-    /// Who came and went since the last time, once for each node that has subscribers.
+    /// Who came and went since the last time, once for each node that has subscribers. Many are told in several of
+    /// these, each with no more users than an answer lists.
     Presence {
         /// The channel.
         channel: Arc<str>,

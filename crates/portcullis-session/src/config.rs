@@ -30,7 +30,7 @@ pub struct Config {
     pub sessions_per_user_max: usize,
     /// Channels at all, the own channels of users not counted: there is one for each user with a session.
     pub channels_max: usize,
-    /// Users that an answer lists.
+    /// Users that an answer lists, and that one telling of presence names.
     pub users_listed_max: usize,
     /// How long joins and leaves gather before they are told.
     pub presence_interval: Duration,

@@ -122,18 +122,28 @@ impl Channel {
         self.users.len()
     }
 
-    /// What has gathered since presence was last told; `None` when it cancelled out.
-    pub(super) fn take_presence(&mut self) -> Option<Completion> {
+    /// What has gathered since presence was last told, at most `count_max` users (and at least one) in each completion;
+    /// none when it cancelled out. A crowd that comes at once would otherwise make a message as long as the crowd.
+    pub(super) fn take_presence(&mut self, count_max: usize) -> Vec<Completion> {
         self.presence_at = None;
-        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        let (mut told, mut joined, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for (user, change) in core::mem::take(&mut self.changed) {
             let is_present = self.users.contains_key(&user);
             if is_present != change.was_present || change.is_seen {
                 if is_present { &mut joined } else { &mut left }.push(user);
             }
+            if joined.len() + left.len() >= count_max.max(1) {
+                told.push(self.presence(core::mem::take(&mut joined), core::mem::take(&mut left)));
+            }
         }
-        let is_empty = joined.is_empty() && left.is_empty();
-        (!is_empty).then(|| Completion::Presence { channel: self.name.clone(), joined, left })
+        if !(joined.is_empty() && left.is_empty()) {
+            told.push(self.presence(joined, left));
+        }
+        told
+    }
+
+    fn presence(&self, joined: Vec<Arc<str>>, left: Vec<Arc<str>>) -> Completion {
+        Completion::Presence { channel: self.name.clone(), joined, left }
     }
 
     /// Whether nobody holds it and nothing is left to recover.

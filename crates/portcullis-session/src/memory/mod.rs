@@ -180,7 +180,7 @@ impl MemoryBackend {
 
     fn tell_presence(&mut self, name: &str) {
         let Some(channel) = self.channels.get_mut(name) else { return };
-        if let Some(completion) = channel.take_presence() {
+        for completion in channel.take_presence(self.config.users_listed_max) {
             self.completions.extend(channel.nodes().map(|node| (node, completion.clone())));
         }
         self.drop_if_over(name);

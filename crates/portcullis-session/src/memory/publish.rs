@@ -78,6 +78,8 @@ impl MemoryBackend {
             self.completions.extend(channel.nodes().map(event));
         }
         self.schedule_expiry(name);
+        // Nobody may hold the channel, and the log may be unable to keep the event: nothing else would ever end it.
+        self.drop_if_over(name);
         Ok(position)
     }
 }

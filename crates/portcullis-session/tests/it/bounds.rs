@@ -98,6 +98,33 @@ fn all_logs_together_are_bounded() {
     assert_eq!(world.backend.log_bytes(), 0);
 }
 
+/// An event that is delivered and not kept leaves nothing behind: otherwise each new name would take one of the places
+/// for channels, for ever.
+#[test]
+fn a_channel_that_nobody_holds_and_no_event_is_kept_of_takes_no_place() {
+    for full in [false, true] {
+        let mut world = World::with(|config| {
+            config.publish_needs_subscription = false;
+            config.channels_max = 2;
+            if full {
+                config.log_bytes_total_max = 0;
+            } else {
+                config.log_events_max = 0;
+            }
+        });
+        let alice = world.open("alice");
+        for number in 0..10 {
+            assert_eq!(world.publish(&alice, &format!("c{number}"), b"1").unwrap().offset, 1);
+        }
+        assert_eq!(world.backend.channel_count(), 1, "the own channel");
+        // Who holds it keeps its life: offsets go on.
+        let epoch = world.subscribe(&alice, "c", None).unwrap().position.epoch;
+        for offset in 1..=3 {
+            assert_eq!(world.publish(&alice, "c", b"1").unwrap(), Position::new(epoch, offset));
+        }
+    }
+}
+
 #[test]
 fn an_answer_is_bounded_and_over_it_the_gap_is_explicit() {
     let mut world = World::with(|config| config.recovery_bytes_max = 10_000);

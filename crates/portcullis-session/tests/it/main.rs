@@ -21,4 +21,6 @@ mod presence;
 #[cfg(feature = "alloc")]
 mod resume;
 #[cfg(feature = "alloc")]
+mod subscribers;
+#[cfg(feature = "alloc")]
 mod world;

@@ -103,3 +103,29 @@ fn the_list_is_short_and_the_count_is_whole() {
     let last = last.unwrap();
     assert_eq!((last.users, last.user_count), (names(["user0", "user1", "user2"]), 10));
 }
+
+/// When a server comes back, thousands come at once: what tells of them has the size of a list, however many they are.
+#[test]
+fn many_changes_are_told_in_several_messages_of_bounded_length() {
+    for count_max in [0, 1, 3, 10, 100] {
+        let mut world = World::with(|config| config.users_listed_max = count_max);
+        let watcher = world.open("watcher");
+        world.subscribe(&watcher, "c", None).unwrap();
+        world.pass(secs(1));
+        let leaver = world.open("leaver");
+        world.subscribe(&leaver, "c", None).unwrap();
+        world.pass(secs(1));
+        for number in 0..10 {
+            let client = world.open(&format!("user{number}"));
+            world.subscribe(&client, "c", None).unwrap();
+        }
+        world.unsubscribe(&leaver, "c").unwrap();
+        let told = presence(&world.pass(secs(1)));
+        let most = told.iter().map(|(joined, left)| joined.len() + left.len()).max();
+        assert_eq!(most, Some(count_max.clamp(1, 11)));
+        assert_eq!(told.len(), 11_usize.div_ceil(count_max.max(1)));
+        let all: Vec<_> = told.iter().flat_map(|(joined, _)| joined.clone()).collect();
+        assert_eq!(all, (0..10).map(|number| format!("user{number}")).collect::<Vec<_>>());
+        assert_eq!(told.into_iter().flat_map(|(_, left)| left).collect::<Vec<_>>(), names(["leaver"]));
+    }
+}
