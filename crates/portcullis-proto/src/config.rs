@@ -65,6 +65,43 @@ impl<'a> Message<'a> {
     }
 }
 
+impl<'a> Message<'a> {
+    /// The same as something that no compressor takes: see [`Secret`].
+    #[must_use]
+    pub const fn secret(self) -> Secret<'a> {
+        Secret(self)
+    }
+}
+
+/// A message that is never compressed, for a secret that may stand beside text of somebody else's choice: the length
+/// of what is compressed tells about its content (RFC 7692 §8.1).
+///
+/// Only [`Connection::send_secret`](crate::Connection::send_secret) takes it; everything that compresses takes a
+/// [`Message`], and there is no way back to one.
+#[cfg_attr(feature = "deflate", doc = "```compile_fail,E0308")]
+#[cfg_attr(feature = "deflate", doc = "use portcullis_proto::{Message, deflate::PreparedMessage};")]
+#[cfg_attr(feature = "deflate", doc = "")]
+#[cfg_attr(
+    feature = "deflate",
+    doc = "PreparedMessage::new(Message::Text(\"token\").secret(), None); // does not compile"
+)]
+#[cfg_attr(feature = "deflate", doc = "```")]
+#[derive(Clone, Copy)]
+pub struct Secret<'a>(Message<'a>);
+
+impl<'a> Secret<'a> {
+    /// For the one place that sends it.
+    pub(crate) const fn message(self) -> Message<'a> {
+        self.0
+    }
+}
+
+impl core::fmt::Debug for Secret<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secret(_)")
+    }
+}
+
 /// The limits and deadlines of a connection. The defaults are 64 KiB for a frame and for a message, 1,024 fragments, a
 /// ping after 25 s of silence, 10 s for its answer and 5 s for the closing handshake.
 ///
@@ -85,6 +122,13 @@ pub struct Config {
     pub frame_len_max: u64,
     /// The most frames that one message may come in, empty ones counted.
     pub fragments_max: u32,
+    /// The most bytes that a compressed message may inflate to for each byte of it on the wire. The first 4 KiB of a
+    /// message are free.
+    ///
+    /// Precedents: Apache's `DeflateInflateRatioLimit` is 200; what people and programs say to each other stays under 10.
+    pub inflate_ratio_max: u32,
+    /// Whether messages are reported in parts as they arrive, and never gathered.
+    pub streaming: bool,
     /// A ping is sent when nothing was heard for this long (less a part of an eighth of it, chosen by the seed, so
     /// that connections made together do not ping together); `None` sends none.
     pub ping_interval: Option<Duration>,
@@ -103,6 +147,8 @@ impl Config {
             message_len_max: 64 * 1_024,
             frame_len_max: 64 * 1_024,
             fragments_max: 1_024,
+            inflate_ratio_max: 10,
+            streaming: false,
             ping_interval: Some(Duration::from_secs(25)),
             pong_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
@@ -131,6 +177,18 @@ impl Config {
     #[must_use]
     pub const fn with_fragments_max(self, fragments_max: u32) -> Self {
         Self { fragments_max, ..self }
+    }
+
+    /// The same with another [`Config::inflate_ratio_max`].
+    #[must_use]
+    pub const fn with_inflate_ratio_max(self, inflate_ratio_max: u32) -> Self {
+        Self { inflate_ratio_max, ..self }
+    }
+
+    /// The same with another [`Config::streaming`].
+    #[must_use]
+    pub const fn with_streaming(self, streaming: bool) -> Self {
+        Self { streaming, ..self }
     }
 
     /// The same with another [`Config::ping_interval`].

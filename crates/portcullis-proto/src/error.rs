@@ -50,6 +50,13 @@ pub enum ProtocolError {
         /// The limit.
         fragments_max: u32,
     },
+    /// A compressed message inflates to more than [`crate::Config::inflate_ratio_max`] times its length.
+    InflateRatio {
+        /// The limit.
+        ratio_max: u32,
+    },
+    /// A compressed message is no deflate stream, or refers to more than the agreed window (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A text message or a close reason is not UTF-8 (RFC 6455 §8.1).
     InvalidUtf8,
     /// A close frame has a payload of one byte (RFC 6455 §5.5.1).
@@ -68,9 +75,10 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(self) -> u16 {
         match self {
-            Self::InvalidUtf8 => 1007,
+            // RFC 7692 §8.2 names none; RFC 6455 §7.4.1 has 1007 for "data within a message that was not consistent".
+            Self::InvalidUtf8 | Self::InvalidDeflate => 1007,
             Self::TooManyFragments { .. } => 1008,
-            Self::FrameTooBig { .. } | Self::MessageTooBig { .. } => 1009,
+            Self::FrameTooBig { .. } | Self::MessageTooBig { .. } | Self::InflateRatio { .. } => 1009,
             Self::PongTimeout => 1001,
             Self::ReservedBits
             | Self::ReservedOpcode
@@ -104,6 +112,8 @@ impl ProtocolError {
             Self::FrameTooBig { .. } => "frame_too_big",
             Self::MessageTooBig { .. } => "message_too_big",
             Self::TooManyFragments { .. } => "too_many_fragments",
+            Self::InflateRatio { .. } => "inflate_ratio",
+            Self::InvalidDeflate => "invalid_deflate",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::ClosePayloadInvalid => "close_payload_invalid",
             Self::CloseCodeInvalid { .. } => "close_code_invalid",
@@ -133,6 +143,9 @@ impl fmt::Display for ProtocolError {
                 write!(f, "a message of {len} bytes or more, at most {len_max} are allowed")
             }
             Self::TooManyFragments { fragments_max } => write!(f, "more than {fragments_max} fragments"),
+            Self::InflateRatio { ratio_max } => {
+                write!(f, "a message inflates to more than {ratio_max} times its length")
+            }
             Self::ControlTooBig { len } => {
                 write!(f, "a control frame of {len} bytes, at most 125 are allowed")
             }
@@ -150,6 +163,10 @@ impl core::error::Error for ProtocolError {}
 pub enum SendError {
     /// The closing handshake has begun, or the connection is over (RFC 6455 §5.5.1).
     Closing,
+    /// Another message is being sent in parts (RFC 6455 §5.4).
+    InsideMessage,
+    /// A client would send a frame that is not masked (RFC 6455 §5.1).
+    Unmasked,
     /// The output has less room than the frame needs.
     BufferTooSmall {
         /// The room that there is, in bytes.
@@ -176,6 +193,8 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closing => f.write_str("the connection is closing"),
+            Self::Unmasked => f.write_str("a client masks what it sends"),
+            Self::InsideMessage => f.write_str("another message is being sent in parts"),
             Self::BufferTooSmall { len, len_min } => {
                 write!(f, "the frame needs {len_min} bytes, the buffer has {len}")
             }

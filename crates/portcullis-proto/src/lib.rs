@@ -8,6 +8,8 @@ extern crate std;
 
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 mod error;
 pub mod handshake;
 mod random;
@@ -19,7 +21,7 @@ pub use storage::HeaplessStorage;
 #[cfg(feature = "alloc")]
 pub use {config::worst_case_bytes, storage::VecStorage};
 pub use {
-    config::{Config, Message, MessageKind, Side},
+    config::{Config, Message, MessageKind, Secret, Side},
     connection::{Connection, Event, Step},
     error::{ProtocolError, SendError},
     storage::{SliceStorage, Storage, StorageFull},

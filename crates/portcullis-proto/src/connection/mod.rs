@@ -1,5 +1,9 @@
 //! The state machine of a connection after its opening handshake.
 
+mod control;
+mod incoming;
+#[cfg(feature = "deflate")]
+mod inflate;
 mod receive;
 mod send;
 mod state;
@@ -10,8 +14,8 @@ use core::time::Duration;
 use portcullis_time::Instant;
 
 use crate::{Config, MessageKind, ProtocolError, Storage, random::Random, wire::CloseCode};
+use control::Owed;
 use receive::Receive;
-use send::Owed;
 use state::State;
 use timer::Timer;
 
@@ -36,6 +40,16 @@ pub enum Event<'a> {
         kind: MessageKind,
         /// Its bytes, to be worked on in place.
         payload: &'a mut [u8],
+    },
+    /// A part of a message, where [`Config::streaming`] is on: the next bytes in their order, cut anywhere. Text has been
+    /// checked as far as it has come; a part may end inside a character.
+    Fragment {
+        /// What the message holds.
+        kind: MessageKind,
+        /// The bytes of this part, to be worked on in place. Only the last part can be empty.
+        payload: &'a mut [u8],
+        /// Whether the message ends with it.
+        is_last: bool,
     },
     /// A ping. Its pong is owed by [`Connection::poll_transmit`].
     Ping {
@@ -98,8 +112,12 @@ pub struct Connection<S> {
     timer: Timer,
     random: Random,
     storage: S,
+    /// The message that is being sent in parts.
+    sending: Option<MessageKind>,
     /// The end has been reported.
     end_told: bool,
+    #[cfg(feature = "deflate")]
+    deflate: Option<alloc::boxed::Box<crate::deflate::Deflate>>,
 }
 
 impl<S: Storage> Connection<S> {
@@ -116,8 +134,31 @@ impl<S: Storage> Connection<S> {
             timer,
             random,
             storage,
+            sending: None,
             end_told: false,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
+    }
+
+    /// The same with permessage-deflate as it was agreed in the opening handshake.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(
+        mut self,
+        agreed: crate::deflate::Agreed,
+        config: &crate::deflate::DeflateConfig,
+    ) -> Self {
+        self.deflate =
+            Some(alloc::boxed::Box::new(crate::deflate::Deflate::new(agreed, config, self.config.side)));
+        self
+    }
+
+    /// What was agreed on compression, if anything.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn agreed(&self) -> Option<&crate::deflate::Agreed> {
+        self.deflate.as_deref().map(crate::deflate::Deflate::agreed)
     }
 
     /// Whether data can be sent, and received data is reported.
@@ -163,8 +204,7 @@ impl<S: Storage> Connection<S> {
         if !matches!(self.state, State::Failed(_)) {
             self.state = State::Ended { clean };
         }
-        self.receive.stop();
-        self.storage.clear();
+        self.stop_receiving();
         Some(Event::Closed { clean })
     }
 
@@ -175,8 +215,17 @@ impl<S: Storage> Connection<S> {
             self.owed.close(Some(code), b"");
         }
         self.state = State::Failed(error);
+        self.stop_receiving();
+        error
+    }
+
+    /// Nothing more will be received: gives the memory back.
+    fn stop_receiving(&mut self) {
         self.receive.stop();
         self.storage.clear();
-        error
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &mut self.deflate {
+            deflate.clear();
+        }
     }
 }

@@ -4,67 +4,93 @@ use core::ops::Range;
 
 use portcullis_time::Instant;
 
-use super::{Connection, Event, Step, send::Control, state::State};
+use super::{
+    Connection, Event, Step,
+    control::Control,
+    incoming::{Incoming, check_whole},
+    state::State,
+};
 use crate::{
     Config, MessageKind, ProtocolError, Side, Storage,
-    wire::{CONTROL_PAYLOAD_LEN_MAX, CloseCode, HEADER_LEN_MAX, Header, Opcode, Utf8, mask, utf8},
+    wire::{CONTROL_PAYLOAD_LEN_MAX, HEADER_LEN_MAX, Header, Opcode, mask},
 };
 
 /// What is known of the stream between two calls.
 #[derive(Debug)]
 pub(super) struct Receive {
+    pub(super) frame: Option<Frame>,
+    pub(super) message: Option<Incoming>,
     /// The start of a header whose end has not come yet: `head[..head_len]`.
     head: [u8; HEADER_LEN_MAX],
     head_len: u8,
-    frame: Option<Frame>,
-    message: Option<Fragments>,
-    /// The payload of a control frame.
-    control: Control,
-    /// The storage holds a message that has been reported.
+    /// The storage holds what has been reported.
     delivered: bool,
     /// Data is skipped: the closing handshake has begun on this side.
-    discards: bool,
+    pub(super) discards: bool,
+    /// The first byte of the next input has been taken in: it was left so that the driver comes back for more events.
+    holds_byte: bool,
+    /// The payload of a control frame.
+    pub(super) control: Control,
 }
 
 /// A frame whose header has been read.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
-    opcode: Opcode,
+pub(super) struct Frame {
+    pub(super) opcode: Opcode,
     fin: bool,
     mask: Option<[u8; 4]>,
     /// Payload bytes that have not come yet.
-    remaining: u64,
+    pub(super) remaining: u64,
     /// Payload bytes that have come, modulo 4: the place in the masking key.
-    phase: u8,
+    pub(super) phase: u8,
 }
 
-/// A message whose last frame has not come yet.
-#[derive(Clone, Copy, Debug)]
-struct Fragments {
-    kind: MessageKind,
-    count: u32,
-    len: u64,
-    utf8: Utf8,
-}
-
-/// What a pass over the input came to. Ranges, not borrows: the one borrow is made at the end of the call.
-enum Found {
+/// What a pass over the input came to. Places, not borrows: the one borrow is made at the end of the call.
+pub(super) enum Found {
     Nothing,
-    InInput { kind: MessageKind, range: Range<usize> },
-    InStorage { kind: MessageKind },
+    Data { kind: MessageKind, place: Place, part: Part },
     Control { opcode: Opcode },
+}
+
+/// Where data lies.
+pub(super) enum Place {
+    /// Where the payload came in.
+    Input,
+    Storage,
+}
+
+/// What of its message data is.
+pub(super) enum Part {
+    Whole,
+    Fragment { is_last: bool },
+}
+
+/// What became of a stretch of payload.
+pub(super) struct Taken {
+    /// Bytes that are done with.
+    pub(super) used: usize,
+    pub(super) found: Found,
+    /// More can be found without further input.
+    pub(super) has_more: bool,
+}
+
+impl Taken {
+    pub(super) const fn all(payload: &[u8], found: Found) -> Self {
+        Self { used: payload.len(), found, has_more: false }
+    }
 }
 
 impl Receive {
     pub(super) const fn new() -> Self {
         Self {
-            head: [0; HEADER_LEN_MAX],
-            head_len: 0,
             frame: None,
             message: None,
-            control: Control::EMPTY,
+            head: [0; HEADER_LEN_MAX],
+            head_len: 0,
             delivered: false,
             discards: false,
+            holds_byte: false,
+            control: Control::EMPTY,
         }
     }
 
@@ -79,6 +105,12 @@ impl Receive {
         self.discard();
         self.frame = None;
         self.message = None;
+    }
+
+    /// Whether the next byte begins a message or a control frame between messages.
+    #[inline]
+    const fn is_between_messages(&self) -> bool {
+        self.frame.is_none() && self.message.is_none() && self.head_len == 0 && !self.discards
     }
 
     /// Gives the memory of a reported message back.
@@ -119,10 +151,17 @@ impl Receive {
 
     /// Whether the header may stand here; begins its frame.
     #[inline]
-    fn begin_frame(&mut self, config: &Config, header: &Header) -> Result<Frame, ProtocolError> {
+    fn begin_frame(
+        &mut self,
+        config: &Config,
+        deflates: bool,
+        header: &Header,
+    ) -> Result<Frame, ProtocolError> {
+        // RFC 7692 §6.1: RSV1 is the "Per-Message Compressed" bit, of the first frame of a message alone.
+        let is_deflated = deflates && header.rsv == RSV1 && header.opcode.begins_message();
         // RFC 6455 §5.2: "If a nonzero value is received and none of the negotiated extensions defines the meaning of such a
         // nonzero value, the receiving endpoint MUST _Fail the WebSocket Connection_."
-        if header.rsv != 0 {
+        if header.rsv != 0 && !is_deflated {
             return Err(ProtocolError::ReservedBits);
         }
         match (config.side, header.mask) {
@@ -136,7 +175,7 @@ impl Receive {
             check_control(header)?;
             self.control.clear();
         } else {
-            self.begin_data(config, header)?;
+            self.begin_data(config, header, is_deflated)?;
         }
         Ok(Frame {
             opcode: header.opcode,
@@ -149,7 +188,13 @@ impl Receive {
 
     /// The rules of fragmentation (RFC 6455 §5.4) and the limits, all from the header alone.
     #[inline]
-    fn begin_data(&mut self, config: &Config, header: &Header) -> Result<(), ProtocolError> {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "no message is compressed"))]
+    fn begin_data(
+        &mut self,
+        config: &Config,
+        header: &Header,
+        is_deflated: bool,
+    ) -> Result<(), ProtocolError> {
         let len = header.len;
         if len > config.frame_len_max {
             return Err(ProtocolError::FrameTooBig { len, len_max: config.frame_len_max });
@@ -157,14 +202,27 @@ impl Receive {
         let message = match (header.opcode, &mut self.message) {
             // RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another message"
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(ProtocolError::ExpectedContinuation),
-            (Opcode::Text, none) => none.insert(Fragments::new(MessageKind::Text)),
-            (Opcode::Binary, none) => none.insert(Fragments::new(MessageKind::Binary)),
+            (Opcode::Text, none) => none.insert(Incoming::new(MessageKind::Text)),
+            (Opcode::Binary, none) => none.insert(Incoming::new(MessageKind::Binary)),
             (_, Some(message)) => message,
             (_, None) => return Err(ProtocolError::UnexpectedContinuation),
         };
         message.count = message.count.saturating_add(1);
         if message.count > config.fragments_max.max(1) {
             return Err(ProtocolError::TooManyFragments { fragments_max: config.fragments_max });
+        }
+        #[cfg(feature = "deflate")]
+        {
+            message.is_deflated |= is_deflated;
+            if message.is_deflated {
+                let declared = message.wire.declared.saturating_add(len);
+                let len_max = super::inflate::Wire::declared_max(config.message_len_max);
+                if declared > len_max {
+                    return Err(ProtocolError::MessageTooBig { len: declared, len_max });
+                }
+                message.wire.declared = declared;
+                return Ok(());
+            }
         }
         message.len = message.len.saturating_add(len);
         if message.len > config.message_len_max {
@@ -174,21 +232,37 @@ impl Receive {
     }
 }
 
-impl Fragments {
-    const fn new(kind: MessageKind) -> Self {
-        Self { kind, count: 0, len: 0, utf8: Utf8::new() }
-    }
-}
+/// The first reserved bit in [`Header::rsv`].
+const RSV1: u8 = 4;
 
 impl Frame {
     /// Takes `payload`, the next bytes of this frame, out of its mask.
     #[inline]
-    fn unmask(&mut self, payload: &mut [u8]) {
+    pub(super) fn unmask(&mut self, payload: &mut [u8]) {
+        self.mask(0, payload);
+        self.advance(payload.len());
+    }
+
+    /// Puts bytes into the mask, or out of it; they come `offset` behind what has been taken.
+    #[inline]
+    pub(super) fn mask(&self, offset: usize, bytes: &mut [u8]) {
         if let Some(key) = self.mask {
-            mask::apply(key, usize::from(self.phase), payload);
+            mask::apply(key, usize::from(self.phase) + offset % 4, bytes);
         }
-        self.phase = (self.phase + u8::try_from(payload.len() % 4).unwrap_or(0)) % 4;
-        self.remaining -= (payload.len() as u64).min(self.remaining);
+    }
+
+    /// The next `len` bytes have been taken.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "less than 4")]
+    pub(super) const fn advance(&mut self, len: usize) {
+        self.phase = (self.phase + (len % 4) as u8) % 4;
+        self.remaining = self.remaining.saturating_sub(len as u64);
+    }
+
+    /// Whether the message is complete with what has been taken.
+    #[inline]
+    pub(super) const fn ends_message(&self) -> bool {
+        self.fin && self.remaining == 0
     }
 }
 
@@ -225,157 +299,145 @@ impl<S: Storage> Connection<S> {
             State::Open | State::CloseSent => {}
         }
         self.receive.release(&mut self.storage);
-        if !input.is_empty() {
-            self.timer.heard(now);
+        if input.is_empty() {
+            return Ok(Step { consumed: 0, event: None });
         }
-        let (consumed, found) = match self.advance(input) {
+        self.timer.heard(now);
+        if self.receive.is_between_messages() {
+            match self.whole_message(input) {
+                Ok(None) => {}
+                Ok(Some((kind, range))) => {
+                    let consumed = range.end;
+                    let payload = input.get_mut(range).unwrap_or_default();
+                    return Ok(Step { consumed, event: Some(self.data_event(kind, payload)) });
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+        self.handle_parts(now, input)
+    }
+
+    /// The common case on its own: a message that lies whole in the input, in one frame. Returns what it holds and
+    /// where; `None` leaves everything as it was for [`Self::advance`], which knows all the rules.
+    #[inline]
+    fn whole_message(&self, input: &mut [u8]) -> Result<Option<(MessageKind, Range<usize>)>, ProtocolError> {
+        let Ok(Some((header, start))) = Header::parse(input) else { return Ok(None) };
+        let kind = match header.opcode {
+            Opcode::Text => MessageKind::Text,
+            Opcode::Binary => MessageKind::Binary,
+            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => return Ok(None),
+        };
+        let is_plain = header.fin && header.rsv == 0;
+        let is_masked_as_it_must_be = header.mask.is_some() == matches!(self.config.side, Side::Server);
+        let len_max = self.config.frame_len_max.min(self.config.message_len_max);
+        let rest = input.get_mut(start..).unwrap_or_default();
+        if !is_plain || !is_masked_as_it_must_be || header.len > len_max.min(rest.len() as u64) {
+            return Ok(None);
+        }
+        let Some(payload) = usize::try_from(header.len).ok().and_then(|len| rest.get_mut(..len)) else {
+            return Ok(None);
+        };
+        if let Some(key) = header.mask {
+            mask::apply(key, 0, payload);
+        }
+        check_whole(kind, payload)?;
+        Ok(Some((kind, start..start + payload.len())))
+    }
+
+    /// Everything else: parts of messages, control frames, and whatever is wrong.
+    fn handle_parts<'a>(&'a mut self, now: Instant, input: &'a mut [u8]) -> Result<Step<'a>, ProtocolError> {
+        let (consumed, range, found) = match self.advance(input) {
             Ok(progress) => progress,
             Err(error) => return Err(self.fail(error)),
         };
         let event = match found {
             Found::Nothing => None,
-            Found::InInput { kind, range } => {
-                input.get_mut(range).map(|payload| Event::Message { kind, payload })
-            }
-            Found::InStorage { kind } => {
-                self.receive.delivered = true;
-                Some(Event::Message { kind, payload: self.storage.as_mut_slice() })
-            }
             Found::Control { opcode } => self.handle_control(now, opcode)?,
+            Found::Data { kind, place, part } => {
+                let payload = match place {
+                    Place::Input => input.get_mut(range).unwrap_or_default(),
+                    Place::Storage => {
+                        self.receive.delivered = true;
+                        self.storage.as_mut_slice()
+                    }
+                };
+                Some(match part {
+                    Part::Whole => Event::Message { kind, payload },
+                    Part::Fragment { is_last } => Event::Fragment { kind, payload, is_last },
+                })
+            }
         };
         Ok(Step { consumed, event })
     }
 
-    /// Goes through `input` until something is found or all is used.
+    const fn data_event<'a>(&self, kind: MessageKind, payload: &'a mut [u8]) -> Event<'a> {
+        if self.config.streaming {
+            Event::Fragment { kind, payload, is_last: true }
+        } else {
+            Event::Message { kind, payload }
+        }
+    }
+
+    /// Goes through `input` until something is found or all is used. Returns how much is done with, where the last
+    /// payload lies, and what was found.
     #[inline]
-    fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Found), ProtocolError> {
-        let mut at = 0;
+    fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Range<usize>, Found), ProtocolError> {
+        let mut at = usize::from(core::mem::take(&mut self.receive.holds_byte));
         loop {
             let mut frame = match self.receive.frame.take() {
                 Some(frame) => frame,
                 None => {
                     let rest = input.get(at..).unwrap_or_default();
                     let Some((header, len)) = self.receive.read_header(rest)? else {
-                        return Ok((input.len(), Found::Nothing));
+                        return Ok((input.len(), 0..0, Found::Nothing));
                     };
                     at += len;
-                    self.receive.begin_frame(&self.config, &header)?
+                    let deflates = self.deflates();
+                    self.receive.begin_frame(&self.config, deflates, &header)?
                 }
             };
             let available = input.len() - at;
             let len = usize::try_from(frame.remaining).unwrap_or(usize::MAX).min(available);
-            let range = at..at + len;
-            let payload = input.get_mut(range.clone()).unwrap_or_default();
-            at += len;
-            let found = self.take_payload(&mut frame, payload, range)?;
-            if frame.remaining > 0 {
-                self.receive.frame = Some(frame);
-                return Ok((at, Found::Nothing));
-            }
-            if !matches!(found, Found::Nothing) {
-                return Ok((at, found));
-            }
-        }
-    }
-
-    /// Takes in the next bytes of a frame; `range` is where they lie in the input.
-    #[inline]
-    fn take_payload(
-        &mut self,
-        frame: &mut Frame,
-        payload: &mut [u8],
-        range: Range<usize>,
-    ) -> Result<Found, ProtocolError> {
-        if frame.opcode.is_control() {
-            frame.unmask(payload);
-            self.receive.control.extend(payload);
-            return Ok(if frame.remaining == 0 {
-                Found::Control { opcode: frame.opcode }
+            let payload = input.get_mut(at..at + len).unwrap_or_default();
+            let taken = if frame.opcode.is_control() {
+                self.take_control(&mut frame, payload)
             } else {
-                Found::Nothing
-            });
-        }
-        let is_fresh = frame.phase == 0 && payload.len() as u64 == frame.remaining;
-        frame.unmask(payload);
-        let Some(message) = &mut self.receive.message else { return Ok(Found::Nothing) };
-        let (kind, ends) = (message.kind, frame.fin && frame.remaining == 0);
-        if self.receive.discards {
-            if ends {
-                self.receive.message = None;
+                self.take_data(&mut frame, payload)?
+            };
+            let range = at..at + taken.used;
+            at = range.end;
+            if frame.remaining > 0 || taken.has_more {
+                self.receive.frame = Some(frame);
             }
-            return Ok(Found::Nothing);
-        }
-        if is_fresh && ends && message.count == 1 && self.storage.as_slice().is_empty() {
-            self.receive.message = None;
-            if matches!(kind, MessageKind::Text) {
-                // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
-                utf8::check(payload).map_err(|_| ProtocolError::InvalidUtf8)?;
-            }
-            return Ok(Found::InInput { kind, range });
-        }
-        if matches!(kind, MessageKind::Text) {
-            message.utf8.push(payload).map_err(|_| ProtocolError::InvalidUtf8)?;
-            if ends {
-                message.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
-            }
-        }
-        let len = message.len;
-        self.storage
-            .extend(payload)
-            .map_err(|full| ProtocolError::MessageTooBig { len, len_max: full.capacity_max as u64 })?;
-        if !ends {
-            return Ok(Found::Nothing);
-        }
-        self.receive.message = None;
-        Ok(Found::InStorage { kind })
-    }
-
-    /// A whole control frame, its payload in `receive.control`.
-    fn handle_control(&mut self, now: Instant, opcode: Opcode) -> Result<Option<Event<'_>>, ProtocolError> {
-        match opcode {
-            Opcode::Close => self.handle_close(),
-            // RFC 6455 §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already
-            // received a Close frame." After our own close frame nothing may be sent (§5.5.1).
-            Opcode::Ping => {
-                if self.is_open() {
-                    self.owed.pong(self.receive.control);
+            if !matches!(taken.found, Found::Nothing) {
+                if taken.has_more && at == input.len() {
+                    self.receive.holds_byte = true;
+                    at -= 1;
                 }
-                Ok(Some(Event::Ping { payload: self.receive.control.as_slice() }))
+                return Ok((at, range, taken.found));
             }
-            Opcode::Pong | Opcode::Continuation | Opcode::Text | Opcode::Binary => {
-                let round_trip = self.timer.pong(now, self.receive.control.as_slice());
-                Ok(Some(Event::Pong { payload: self.receive.control.as_slice(), round_trip }))
+            if frame.remaining > 0 && at == input.len() {
+                return Ok((at, range, Found::Nothing));
             }
         }
     }
 
-    /// RFC 6455 §5.5.1, §7.1.5, §7.1.6.
-    fn handle_close(&mut self) -> Result<Option<Event<'_>>, ProtocolError> {
-        let code = match check_close(self.receive.control.as_slice()) {
-            Ok(code) => code,
-            Err(error) => return Err(self.fail(error)),
-        };
-        if self.state.may_send_close() {
-            // RFC 6455 §5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it
-            // received."
-            self.owed.close(code, b"");
-        }
-        self.state = State::Complete;
-        self.receive.discard();
-        self.storage.clear();
-        let reason = self.receive.control.as_mut_slice().get(2..).unwrap_or_default();
-        Ok(Some(Event::CloseReceived { code, reason }))
+    /// Whether messages of the peer may be compressed.
+    #[inline]
+    #[cfg_attr(not(feature = "deflate"), expect(clippy::unused_self, reason = "never without the feature"))]
+    const fn deflates(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.deflate.is_some();
+        #[cfg(not(feature = "deflate"))]
+        return false;
     }
-}
 
-/// The close code of a close frame's payload.
-fn check_close(payload: &[u8]) -> Result<Option<CloseCode>, ProtocolError> {
-    let Some((code, reason)) = payload.split_first_chunk() else {
-        // RFC 6455 §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer"
-        return if payload.is_empty() { Ok(None) } else { Err(ProtocolError::ClosePayloadInvalid) };
-    };
-    let code = u16::from_be_bytes(*code);
-    let code = CloseCode::new(code).ok_or(ProtocolError::CloseCodeInvalid { code })?;
-    utf8::check(reason).map_err(|_| ProtocolError::InvalidUtf8)?;
-    Ok(Some(code))
+    /// Takes in the next bytes of a control frame.
+    fn take_control(&mut self, frame: &mut Frame, payload: &mut [u8]) -> Taken {
+        frame.unmask(payload);
+        self.receive.control.extend(payload);
+        let is_whole = frame.remaining == 0;
+        let found = if is_whole { Found::Control { opcode: frame.opcode } } else { Found::Nothing };
+        Taken::all(payload, found)
+    }
 }

@@ -4,7 +4,7 @@ use portcullis_time::Instant;
 
 use super::{Connection, state::State};
 use crate::{
-    Message, SendError, Side, Storage,
+    Message, MessageKind, Secret, SendError, Side, Storage,
     random::Random,
     wire::{CONTROL_PAYLOAD_LEN_MAX, CloseCode, Opcode, encode_frame},
 };
@@ -12,96 +12,131 @@ use crate::{
 /// The longest close reason: a control frame less the code (RFC 6455 §5.5.1).
 const REASON_LEN_MAX: usize = CONTROL_PAYLOAD_LEN_MAX - 2;
 
-/// A control frame's payload.
-#[derive(Clone, Copy)]
-pub(super) struct Control {
-    bytes: [u8; CONTROL_PAYLOAD_LEN_MAX],
-    len: u8,
-}
-
-impl Control {
-    pub(super) const EMPTY: Self = Self { bytes: [0; CONTROL_PAYLOAD_LEN_MAX], len: 0 };
-
-    pub(super) fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    /// Appends what fits; the caller has checked that all of it does.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
-        let free = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
-        let len = bytes.len().min(free.len());
-        for (slot, &byte) in free.iter_mut().zip(bytes) {
-            *slot = byte;
-        }
-        self.len = self.len.saturating_add(u8::try_from(len).unwrap_or(u8::MAX));
-    }
-
-    pub(super) const fn clear(&mut self) {
-        self.len = 0;
-    }
-}
-
-impl core::fmt::Debug for Control {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Control({} bytes)", self.len)
-    }
-}
-
-/// The control frames that are owed to the peer: at most one of each kind.
-#[derive(Debug)]
-pub(super) struct Owed {
-    pong: Option<Control>,
-    ping: Option<[u8; 8]>,
-    close: Option<Control>,
-}
-
-impl Owed {
-    pub(super) const fn new() -> Self {
-        Self { pong: None, ping: None, close: None }
-    }
-
-    /// Owes the answer to a ping.
-    pub(super) const fn pong(&mut self, payload: Control) {
-        // RFC 6455 §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous
-        // Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame."
-        self.pong = Some(payload);
-    }
-
-    pub(super) const fn ping(&mut self, token: [u8; 8]) {
-        self.ping = Some(token);
-    }
-
-    pub(super) fn close(&mut self, code: Option<CloseCode>, reason: &[u8]) {
-        let mut payload = Control::EMPTY;
-        if let Some(code) = code {
-            payload.extend(&code.get().to_be_bytes());
-            payload.extend(reason);
-        }
-        self.close = Some(payload);
-    }
-
-    /// Forgets pings and pongs: after a close frame nothing may follow.
-    const fn only_close(&mut self) {
-        self.ping = None;
-    }
-}
-
 impl<S: Storage> Connection<S> {
-    /// Writes one message as one frame into `out`; returns the frame's length, which
+    /// Writes one message as one frame into `out`; returns the frame's length, which is at most what
     /// [`wire::frame_len`](crate::wire::frame_len) tells beforehand. O(n).
     ///
     /// # Errors
-    /// The connection is closing, or `out` is too small.
+    /// The connection is closing, another message is being sent in parts, or `out` is too small.
+    #[inline]
     pub fn send(&mut self, _now: Instant, message: Message<'_>, out: &mut [u8]) -> Result<usize, SendError> {
+        self.check_may_send()?;
+        let mask = mask_for(self.config.side, &mut self.random);
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &mut self.deflate
+            && let Some(compressor) = deflate.compressor(self.config.side, message.payload().len())
+        {
+            return Ok(compressor.write_frame(message, mask, out)?);
+        }
+        Ok(encode_frame(message.kind().opcode(), true, message.payload(), mask, out)?)
+    }
+
+    /// The same for a message that is never compressed.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub fn send_secret(
+        &mut self,
+        _now: Instant,
+        secret: Secret<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        self.check_may_send()?;
+        let mask = mask_for(self.config.side, &mut self.random);
+        let message = secret.message();
+        Ok(encode_frame(message.kind().opcode(), true, message.payload(), mask, out)?)
+    }
+
+    /// Writes one part of a message as one frame, not compressed, into `out`; returns its length. The first part begins
+    /// the message, `is_last` ends it; control frames may go out in between, other messages may not. Text may be cut
+    /// anywhere, but must be UTF-8 as a whole, which is not checked here. O(n).
+    ///
+    /// # Errors
+    /// The connection is closing, a message of the other kind is being sent, or `out` is too small.
+    pub fn send_fragment(
+        &mut self,
+        _now: Instant,
+        kind: MessageKind,
+        payload: &[u8],
+        is_last: bool,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
         if !self.is_open() {
             return Err(SendError::Closing);
         }
+        // RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another message"
+        let opcode = match self.sending {
+            None => kind.opcode(),
+            Some(begun) if begun == kind => Opcode::Continuation,
+            Some(_) => return Err(SendError::InsideMessage),
+        };
         let mask = mask_for(self.config.side, &mut self.random);
+        let len = encode_frame(opcode, is_last, payload, mask, out)?;
+        self.sending = (!is_last).then_some(kind);
+        Ok(len)
+    }
+
+    /// The same as [`Connection::send`] through a compressor that many connections share: each message stands alone.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    #[cfg(feature = "deflate")]
+    pub fn send_shared(
+        &mut self,
+        _now: Instant,
+        message: Message<'_>,
+        compressor: &mut crate::deflate::Compressor,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        self.check_may_send()?;
+        let side = self.config.side;
+        let mask = mask_for(side, &mut self.random);
+        if let Some(deflate) = &mut self.deflate
+            && deflate.is_worth(message.payload().len())
+            && compressor.window_bits() <= deflate.agreed().window_bits(side)
+        {
+            deflate.forget();
+            compressor.forget();
+            return Ok(compressor.write_frame(message, mask, out)?);
+        }
         Ok(encode_frame(message.kind().opcode(), true, message.payload(), mask, out)?)
+    }
+
+    /// Writes a message that was made into frames once for many connections of this server. O(n), without compressing
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Connection::send`]. A client cannot send it, for each of its frames has a masking key of its own:
+    /// [`SendError::Unmasked`].
+    #[cfg(feature = "deflate")]
+    pub fn send_prepared(
+        &mut self,
+        _now: Instant,
+        prepared: &crate::deflate::PreparedMessage,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        self.check_may_send()?;
+        if matches!(self.config.side, Side::Client) {
+            return Err(SendError::Unmasked);
+        }
+        let frame = prepared.frame(self.agreed());
+        let len = out.len();
+        let out =
+            out.get_mut(..frame.len()).ok_or(SendError::BufferTooSmall { len, len_min: frame.len() })?;
+        out.copy_from_slice(frame);
+        if let Some(deflate) = &mut self.deflate {
+            deflate.forget();
+        }
+        Ok(out.len())
+    }
+
+    /// Whether a message may begin.
+    #[inline]
+    const fn check_may_send(&self) -> Result<(), SendError> {
+        if !self.is_open() {
+            return Err(SendError::Closing);
+        }
+        if self.sending.is_some() { Err(SendError::InsideMessage) } else { Ok(()) }
     }
 
     /// Writes a ping of the application's own into `out`. The connection's own pings need no call.
@@ -134,35 +169,10 @@ impl<S: Storage> Connection<S> {
         self.storage.clear();
         Ok(())
     }
-
-    /// Writes the control frames that are owed (pong, ping, close, in this order) into `out`; returns how many bytes, 0
-    /// when nothing is owed. One frame fits into [`wire::CONTROL_FRAME_LEN_MAX`](crate::wire::CONTROL_FRAME_LEN_MAX)
-    /// bytes; call until it returns 0.
-    pub fn poll_transmit(&mut self, out: &mut [u8]) -> usize {
-        // The event that lent the last message is over once the driver comes here.
-        self.receive.release(&mut self.storage);
-        if self.owed.close.is_some() {
-            self.owed.only_close();
-        }
-        let mask = |random: &mut Random| mask_for(self.config.side, random);
-        if let Some(pong) = &self.owed.pong {
-            let written = encode_frame(Opcode::Pong, true, pong.as_slice(), mask(&mut self.random), out);
-            return written.inspect(|_| self.owed.pong = None).unwrap_or(0);
-        }
-        if let Some(token) = &self.owed.ping {
-            let written = encode_frame(Opcode::Ping, true, token, mask(&mut self.random), out);
-            return written.inspect(|_| self.owed.ping = None).unwrap_or(0);
-        }
-        if let Some(close) = &self.owed.close {
-            let written = encode_frame(Opcode::Close, true, close.as_slice(), mask(&mut self.random), out);
-            return written.inspect(|_| self.owed.close = None).unwrap_or(0);
-        }
-        0
-    }
 }
 
 /// RFC 6455 §5.3: "The masking key needs to be unpredictable"; a fresh one for each frame of a client.
-fn mask_for(side: Side, random: &mut Random) -> Option<[u8; 4]> {
+pub(super) fn mask_for(side: Side, random: &mut Random) -> Option<[u8; 4]> {
     match side {
         Side::Client => Some(random.bytes()),
         Side::Server => None,

@@ -46,6 +46,12 @@ impl Opcode {
         }
     }
 
+    /// Whether a frame of this kind is the first of a message.
+    #[must_use]
+    pub const fn begins_message(self) -> bool {
+        matches!(self, Self::Text | Self::Binary)
+    }
+
     /// Whether frames of this kind may stand between the fragments of a message (RFC 6455 §5.5).
     #[must_use]
     pub const fn is_control(self) -> bool {

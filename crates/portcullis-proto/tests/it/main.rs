@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+mod clauses;
 mod handshake;
 
 #[cfg(feature = "alloc")]

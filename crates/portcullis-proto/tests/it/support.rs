@@ -44,7 +44,11 @@ pub(crate) fn tell(event: &Event<'_>) -> String {
         Event::Pong { payload, .. } => format!("pong {payload:?}"),
         Event::CloseReceived { code, reason } => format!("close {code:?} {reason:?}"),
         Event::Closed { clean } => format!("closed {clean}"),
-        _ => "?".into(),
+        Event::Fragment { kind, payload, is_last } => {
+            let end = if *is_last { "." } else { "…" };
+            format!("part of {kind:?} {}{end}", String::from_utf8_lossy(payload))
+        }
+        event => panic!("{event:?} is not in the list"),
     }
 }
 

@@ -1,0 +1,108 @@
+//! The engine that needs no operating system: `miniz_oxide`.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use miniz_oxide::{
+    deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params},
+    inflate::{
+        TINFLStatus,
+        core::{DecompressorOxide, decompress_with_limit, inflate_flags::TINFL_FLAG_HAS_MORE_INPUT},
+    },
+};
+
+use super::{Level, WindowBits};
+
+/// A raw deflate stream that is written.
+pub(super) struct Deflater {
+    state: Box<CompressorOxide>,
+}
+
+impl Deflater {
+    /// Its window is always 32 KiB: a caller that may use less bounds distances by [`Flush::Full`].
+    pub(super) const WINDOW_BITS_MIN: WindowBits = WindowBits::MAX;
+
+    pub(super) fn new(_window_bits: WindowBits, level: Level) -> Self {
+        let flags = create_comp_flags_from_zip_params(i32::from(level.number()), -15, 0);
+        Self { state: Box::new(CompressorOxide::new(flags)) }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.state.reset();
+    }
+
+    /// Compresses all of `input` and flushes; returns the length, or `None` if `out` is too small.
+    pub(super) fn deflate(&mut self, input: &[u8], flush: Flush, out: &mut [u8]) -> Option<usize> {
+        let flush = match flush {
+            Flush::Sync => TDEFLFlush::Sync,
+            Flush::Full => TDEFLFlush::Full,
+        };
+        let room = out.len();
+        let (status, consumed, written) = compress(&mut self.state, input, out, flush);
+        // Where the room is used up, more may be waiting.
+        (status == TDEFLStatus::Okay && consumed == input.len() && written < room).then_some(written)
+    }
+}
+
+/// How a stretch of output ends.
+#[derive(Clone, Copy)]
+pub(super) enum Flush {
+    /// On a byte, the window kept.
+    Sync,
+    /// On a byte, the window emptied.
+    Full,
+}
+
+/// A raw deflate stream that is read.
+pub(super) struct InflateStream {
+    state: Box<DecompressorOxide>,
+    /// The window, as a ring.
+    ring: Vec<u8>,
+    at: usize,
+}
+
+impl InflateStream {
+    pub(super) fn new(window_bits: WindowBits) -> Self {
+        Self { state: Box::default(), ring: vec![0; window_bits.len()], at: 0 }
+    }
+
+    /// Inflates into `out`: returns what was used and written. Only when `out` is full can more be waiting.
+    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
+        let (mut used, mut written) = (0, 0);
+        loop {
+            let rest = input.get(used..)?;
+            let free = out.get_mut(written..)?;
+            if free.is_empty() {
+                return Some((used, written));
+            }
+            let (status, consumed, produced) = decompress_with_limit(
+                &mut self.state,
+                rest,
+                &mut self.ring,
+                self.at,
+                free.len(),
+                TINFL_FLAG_HAS_MORE_INPUT,
+            );
+            let made = self.ring.get(self.at..self.at + produced)?;
+            free.get_mut(..produced)?.copy_from_slice(made);
+            self.at = (self.at + produced) % self.ring.len();
+            used += consumed;
+            written += produced;
+            match status {
+                TINFLStatus::NeedsMoreInput => return Some((used, written)),
+                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::Done => {
+                    // RFC 7692 §7.2.3.4: a block with BFINAL set ends nothing but itself.
+                    self.state.init();
+                    if used == input.len() {
+                        return Some((used, written));
+                    }
+                }
+                TINFLStatus::FailedCannotMakeProgress
+                | TINFLStatus::BadParam
+                | TINFLStatus::Adler32Mismatch
+                | TINFLStatus::Failed
+                | _ => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `frames-*.toml`: what a connection makes of bytes, whole, at every cut and byte by byte, on every storage.
+
+use portcullis_proto::{Config, Connection, Event, MessageKind, Side, SliceStorage, Storage, wire};
+use portcullis_time::Instant;
+
+use super::{Clause, clauses, hex, none, to_hex};
+
+const NOW: Instant = Instant::from_millis(1_000);
+const MESSAGE_LEN_MAX: usize = 4_096;
+
+/// All that a connection told, line by line, and what it owed.
+#[derive(Debug, PartialEq, Eq)]
+struct Story {
+    told: Vec<String>,
+    sent: String,
+}
+
+/// Tells the story of pieces of input on one kind of storage.
+type Teller = fn(Side, &mut dyn Iterator<Item = &[u8]>) -> Story;
+
+/// The same suite on each.
+const STORAGES: &[(&str, Teller)] = &[
+    ("SliceStorage", |side, pieces| {
+        let mut memory = [0; MESSAGE_LEN_MAX];
+        story(side, SliceStorage::new(&mut memory), pieces)
+    }),
+    #[cfg(feature = "heapless")]
+    ("HeaplessStorage", |side, pieces| {
+        story(side, portcullis_proto::HeaplessStorage::<MESSAGE_LEN_MAX>::new(), pieces)
+    }),
+    #[cfg(feature = "alloc")]
+    ("VecStorage", |side, pieces| story(side, portcullis_proto::VecStorage::new(MESSAGE_LEN_MAX), pieces)),
+];
+
+pub(super) fn config(side: Side) -> Config {
+    let config = match side {
+        Side::Server => Config::server(),
+        Side::Client => Config::client(),
+    };
+    config.with_message_len_max(MESSAGE_LEN_MAX as u64).with_frame_len_max(2_048).with_fragments_max(8)
+}
+
+/// One event as the data files write it; what is empty is left out.
+fn line(event: &Event<'_>) -> String {
+    let words = match event {
+        Event::Message { kind: MessageKind::Text, payload } => format!("text {}", to_hex(payload)),
+        Event::Message { kind: MessageKind::Binary, payload } => format!("binary {}", to_hex(payload)),
+        Event::Ping { payload } => format!("ping {}", to_hex(payload)),
+        Event::Pong { payload, .. } => format!("pong {}", to_hex(payload)),
+        Event::CloseReceived { code, reason } => {
+            let code = code.map_or_else(|| "-".to_owned(), |code| code.get().to_string());
+            format!("close {code} {}", to_hex(reason))
+        }
+        Event::Closed { clean } => format!("closed {}", if *clean { "clean" } else { "unclean" }),
+        other => format!("{other:?}"),
+    };
+    words.trim_end().to_owned()
+}
+
+/// Feeds all pieces, takes what is owed, ends the transport.
+fn story<S: Storage>(side: Side, storage: S, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
+    let mut connection = Connection::new(config(side), NOW, [7; 32], storage);
+    let mut told = Vec::new();
+    'pieces: for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut rest = piece.as_mut_slice();
+        while !rest.is_empty() {
+            let consumed = match connection.handle_input(NOW, rest) {
+                Ok(step) => {
+                    told.extend(step.event.as_ref().map(line));
+                    step.consumed
+                }
+                Err(error) => {
+                    told.push(format!("error {} {}", error.code(), error.close_code()));
+                    break 'pieces;
+                }
+            };
+            assert!(consumed > 0, "a step that consumes nothing would be repeated for ever");
+            rest = &mut rest[consumed..];
+        }
+    }
+    let sent = to_hex(&owed(&mut connection));
+    told.extend(connection.handle_eof(NOW).as_ref().map(line));
+    Story { told, sent }
+}
+
+/// What the connection owes, its masks taken off. Only control frames are owed, so a length is always one byte.
+fn owed<S: Storage>(connection: &mut Connection<S>) -> Vec<u8> {
+    let (mut all, mut out) = (Vec::new(), [0; wire::CONTROL_FRAME_LEN_MAX]);
+    while let len @ 1.. = connection.poll_transmit(&mut out) {
+        let frame = &mut out[..len];
+        all.extend([frame[0], frame[1] & 0x7F]);
+        assert_eq!(frame[1] & 0x80 != 0, connection.config().side == Side::Client, "masked by clients alone");
+        if frame[1] & 0x80 != 0 {
+            let key = [frame[2], frame[3], frame[4], frame[5]];
+            wire::mask::apply(key, 0, &mut frame[6..]);
+            all.extend(&frame[6..]);
+        } else {
+            all.extend(&frame[2..]);
+        }
+    }
+    all
+}
+
+fn side(clause: &Clause) -> Side {
+    match clause.text("side") {
+        "server" => Side::Server,
+        "client" => Side::Client,
+        other => panic!("{}: side {other}", clause.id()),
+    }
+}
+
+/// What differs from the clause, if anything does, at the first cut and storage where it does.
+fn judge(clause: &Clause) -> Option<String> {
+    let (side, input) = (side(clause), hex(clause.text("input")));
+    let expected = Story { told: clause.list("expect"), sent: to_hex(&hex(clause.text("sent"))) };
+    for &(storage, tell) in STORAGES {
+        let differs = |how: &str, got: Story| {
+            let headline = clause.headline();
+            let differs = got != expected;
+            differs.then(|| {
+                format!("{headline}\n  {how} on {storage}\n  expected {expected:?}\n  got      {got:?}")
+            })
+        };
+        let whole = tell(side, &mut [input.as_slice()].into_iter());
+        let bytes = tell(side, &mut input.chunks(1));
+        let found = differs("whole", whole).or_else(|| differs("byte by byte", bytes));
+        if found.is_some() {
+            return found;
+        }
+        for cut in 1..input.len() {
+            let (head, tail) = input.split_at(cut);
+            let cut_story = tell(side, &mut [head, tail].into_iter());
+            if let Some(found) = differs(&format!("cut at {cut}"), cut_story) {
+                return Some(found);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn every_clause_of_frames_at_every_cut_on_every_storage() {
+    let all = clauses("frames-");
+    let failures: Vec<String> = all.iter().filter_map(judge).collect();
+    println!("{} clauses of frames on {} storages", all.len(), STORAGES.len());
+    none(&failures);
+}
+
+#[test]
+fn a_wrong_expectation_is_found() {
+    let table = "id = \"wrong\"\nrule = \"none\"\nside = \"server\"\ninput = \"81 80 00000000\"\nexpect = [\"text 00\"]\nsent = \"\"";
+    let found = judge(&Clause(table.parse().unwrap())).unwrap();
+    assert!(found.contains("text 00") && found.contains("SliceStorage"), "{found}");
+}
