@@ -68,6 +68,7 @@ impl core::error::Error for BufferTooSmall {}
 /// assert_eq!(&out[..len], b"\x81\x05Hello");
 /// # Ok::<(), portcullis_proto::wire::BufferTooSmall>(())
 /// ```
+#[inline]
 pub fn encode_frame(
     opcode: Opcode,
     fin: bool,
@@ -75,7 +76,52 @@ pub fn encode_frame(
     mask: Option<[u8; 4]>,
     out: &mut [u8],
 ) -> Result<usize, BufferTooSmall> {
-    let header = Header { fin, rsv: 0, opcode, mask, len: payload.len() as u64 };
+    match mask {
+        None => encode_plain(u8::from(fin) << 7 | opcode.bits(), payload, out),
+        Some(key) => {
+            let header = Header { fin, rsv: 0, opcode, mask, len: payload.len() as u64 };
+            encode_masked(&header, payload, key, out)
+        }
+    }
+}
+
+/// A frame of a server. The bulk of what is sent goes this way, so the header is written where it belongs and not
+/// copied there.
+#[inline]
+fn encode_plain(first: u8, payload: &[u8], out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    let len = payload.len();
+    let too_small = BufferTooSmall { len: out.len(), len_min: frame_len(Side::Server, len) };
+    let out = out.get_mut(..too_small.len_min).ok_or(too_small)?;
+    let body = match len {
+        0..=125 => {
+            let (head, body) = out.split_first_chunk_mut().ok_or(too_small)?;
+            *head = [first, len.to_le_bytes()[0]];
+            body
+        }
+        126..=0xFFFF => {
+            let (head, body) = out.split_first_chunk_mut().ok_or(too_small)?;
+            let [low, high, ..] = len.to_le_bytes();
+            *head = [first, 126, high, low];
+            body
+        }
+        _ => {
+            let (head, body) = out.split_first_chunk_mut().ok_or(too_small)?;
+            let [a, b, c, d, e, f, g, h] = (len as u64).to_be_bytes();
+            *head = [first, 127, a, b, c, d, e, f, g, h];
+            body
+        }
+    };
+    body.copy_from_slice(payload);
+    Ok(too_small.len_min)
+}
+
+/// A frame of a client.
+fn encode_masked(
+    header: &Header,
+    payload: &[u8],
+    key: [u8; 4],
+    out: &mut [u8],
+) -> Result<usize, BufferTooSmall> {
     let (head, head_len) = header.to_bytes();
     let len_min = head_len + payload.len();
     let too_small = BufferTooSmall { len: out.len(), len_min };
@@ -83,8 +129,6 @@ pub fn encode_frame(
         out.get_mut(..len_min).and_then(|out| out.split_at_mut_checked(head_len)).ok_or(too_small)?;
     head_out.copy_from_slice(head.get(..head_len).ok_or(too_small)?);
     payload_out.copy_from_slice(payload);
-    if let Some(key) = mask {
-        mask::apply(key, 0, payload_out);
-    }
+    mask::apply(key, 0, payload_out);
     Ok(len_min)
 }

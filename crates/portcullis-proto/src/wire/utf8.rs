@@ -1,5 +1,7 @@
 //! UTF-8 (RFC 3629), whole and in pieces.
 
+use super::mask;
+
 /// Text that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,12 +15,49 @@ impl core::fmt::Display for InvalidUtf8 {
 
 impl core::error::Error for InvalidUtf8 {}
 
+/// Below this many bytes the vector code is not entered at all.
+const BLOCK: usize = 64;
+
 /// Checks a whole text. O(n), with SIMD where the target has it.
 ///
 /// # Errors
 /// It is not UTF-8.
 #[inline]
 pub fn check(text: &[u8]) -> Result<(), InvalidUtf8> {
+    if text.len() < BLOCK && text.is_ascii() {
+        return Ok(());
+    }
+    check_any(text)
+}
+
+/// Takes a whole text out of its mask, in place, and checks it: one pass when it is ASCII. O(n).
+///
+/// # Errors
+/// It is not UTF-8. It is unmasked nevertheless.
+///
+/// ```
+/// let mut text = *b"\x7f\x9f\x4d\x51\x58"; // RFC 6455 §5.7
+/// portcullis_proto::wire::utf8::unmask([0x37, 0xfa, 0x21, 0x3d], &mut text)?;
+/// assert_eq!(&text, b"Hello");
+/// # Ok::<(), portcullis_proto::wire::utf8::InvalidUtf8>(())
+/// ```
+#[inline]
+pub fn unmask(key: [u8; 4], text: &mut [u8]) -> Result<(), InvalidUtf8> {
+    if mask::apply_ascii(key, 0, text) { Ok(()) } else { check_any(text) }
+}
+
+/// For text that is not ASCII.
+#[inline(never)]
+fn check_any(text: &[u8]) -> Result<(), InvalidUtf8> {
+    // A text that does not fill a block is made one: a NUL is a character of its own, so the verdict stays the same.
+    let mut block = [0; BLOCK];
+    let text = match block.get_mut(..text.len()) {
+        Some(start) => {
+            start.copy_from_slice(text);
+            &block
+        }
+        None => text,
+    };
     simdutf8::basic::from_utf8(text).map(|_| ()).map_err(|_| InvalidUtf8)
 }
 
@@ -64,6 +103,16 @@ impl Utf8 {
                 Ok(())
             }
         }
+    }
+
+    /// Takes the next piece, still masked, and unmasks it in place: one pass while it is ASCII. `offset` is where it
+    /// starts in the payload that the masking key belongs to. O(n).
+    ///
+    /// # Errors
+    /// The text is not UTF-8, whatever may follow. The piece is unmasked nevertheless.
+    #[inline]
+    pub fn push_masked(&mut self, key: [u8; 4], offset: usize, piece: &mut [u8]) -> Result<(), InvalidUtf8> {
+        if mask::apply_ascii(key, offset, piece) && self.open_len == 0 { Ok(()) } else { self.push(piece) }
     }
 
     /// The text ends here.

@@ -2,7 +2,7 @@
 
 use portcullis_proto::{
     Connection, Side, VecStorage,
-    wire::{Header, Opcode, Utf8, encode_frame, frame_len, mask},
+    wire::{Header, Opcode, Utf8, encode_frame, frame_len, mask, utf8},
 };
 use proptest::prelude::*;
 
@@ -15,6 +15,45 @@ proptest! {
         mask::apply(key, offset, &mut masked);
         let naive: Vec<u8> = bytes.iter().enumerate().map(|(at, byte)| byte ^ key[(at + offset) % 4]).collect();
         prop_assert_eq!(masked, naive);
+    }
+
+    #[test]
+    fn masking_sees_whether_the_result_is_ascii(key: [u8; 4], offset in 0..9_usize, mut bytes: Vec<u8>, clears: bool) {
+        if clears {
+            bytes.iter_mut().for_each(|byte| *byte &= 0x7F);
+        }
+        let mut masked = bytes.clone();
+        mask::apply(key, offset, &mut masked);
+        prop_assert_eq!(mask::apply_ascii(key, offset, &mut masked), bytes.is_ascii());
+        prop_assert_eq!(masked, bytes);
+    }
+
+    #[test]
+    fn unmasking_text_gives_the_text_and_the_verdict_of_std(key: [u8; 4], bytes in hostile_text()) {
+        let mut masked = bytes.clone();
+        mask::apply(key, 0, &mut masked);
+        prop_assert_eq!(utf8::unmask(key, &mut masked).is_ok(), core::str::from_utf8(&bytes).is_ok());
+        prop_assert_eq!(utf8::check(&bytes).is_ok(), core::str::from_utf8(&bytes).is_ok());
+        prop_assert_eq!(masked, bytes);
+    }
+
+    #[test]
+    fn utf8_of_masked_pieces_agrees_with_utf8_as_a_whole(
+        key: [u8; 4],
+        bytes in hostile_text(),
+        cuts: Vec<prop::sample::Index>,
+    ) {
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        at.sort_unstable();
+        let mut masked = bytes.clone();
+        mask::apply(key, 0, &mut masked);
+        let (mut utf8, mut start, mut valid) = (Utf8::new(), 0, true);
+        for end in at.into_iter().chain([bytes.len()]) {
+            valid = utf8.push_masked(key, start, &mut masked[start..end]).is_ok() && valid;
+            start = end;
+        }
+        prop_assert_eq!(valid && utf8.finish().is_ok(), core::str::from_utf8(&bytes).is_ok());
+        prop_assert_eq!(masked, bytes);
     }
 
     #[test]
@@ -86,6 +125,24 @@ fn frames() -> impl Strategy<Value = Vec<(u8, Vec<u8>, bool)>> {
         Just(b"\x03\xe8".to_vec()),
     ];
     prop::collection::vec((first, payload, prop::bool::weighted(0.05)), 0..8)
+}
+
+/// The lengths cross every step of the vector code and of what is left behind it.
+#[test]
+fn a_fault_is_found_at_every_place_of_every_length() {
+    for len in 1..=200_usize {
+        for at in 0..len {
+            let mut text = vec![b'a'; len];
+            text[at] = 0xC3;
+            assert!(utf8::check(&text).is_err(), "{at} of {len}");
+            assert!(utf8::unmask([0; 4], &mut text).is_err(), "{at} of {len}");
+            if let Some(next) = text.get_mut(at + 1) {
+                *next = 0xA9;
+                assert!(utf8::check(&text).is_ok(), "{at} of {len}");
+                assert!(utf8::unmask([0; 4], &mut text).is_ok(), "{at} of {len}");
+            }
+        }
+    }
 }
 
 /// Bytes that are often almost UTF-8.
