@@ -1,9 +1,6 @@
 //! The sending half.
 
-use super::{
-    Agreed, TAIL, WindowBits,
-    engine::{Deflater, Flush},
-};
+use super::{Agreed, Flush, TAIL, WindowBits, engine::Deflater};
 use crate::{
     Message, Side,
     wire::{BufferTooSmall, Header, encode_frame, frame_len, mask},

@@ -2,21 +2,26 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use miniz_oxide::{
-    deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params},
-    inflate::{
-        TINFLStatus,
-        core::{DecompressorOxide, decompress_with_limit, inflate_flags::TINFL_FLAG_HAS_MORE_INPUT},
-    },
+#[cfg(not(feature = "zlib"))]
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
+use miniz_oxide::inflate::{
+    TINFLStatus,
+    core::{DecompressorOxide, decompress_with_limit, inflate_flags::TINFL_FLAG_HAS_MORE_INPUT},
 };
 
-use super::{Level, WindowBits};
+use super::WindowBits;
+#[cfg(not(feature = "zlib"))]
+use super::{Flush, Level};
 
 /// A raw deflate stream that is written.
+#[cfg(not(feature = "zlib"))]
 pub(super) struct Deflater {
     state: Box<CompressorOxide>,
 }
 
+#[cfg(not(feature = "zlib"))]
 impl Deflater {
     /// Its window is always 32 KiB: a caller that may use less bounds distances by [`Flush::Full`].
     pub(super) const WINDOW_BITS_MIN: WindowBits = WindowBits::MAX;
@@ -43,16 +48,8 @@ impl Deflater {
     }
 }
 
-/// How a stretch of output ends.
-#[derive(Clone, Copy)]
-pub(super) enum Flush {
-    /// On a byte, the window kept.
-    Sync,
-    /// On a byte, the window emptied.
-    Full,
-}
-
-/// A raw deflate stream that is read.
+/// A raw deflate stream that is read. Its window is a ring of just the agreed size, so that what refers further back is
+/// seen, however the input is cut. What refers to before the first byte reads zeros.
 pub(super) struct InflateStream {
     state: Box<DecompressorOxide>,
     /// The window, as a ring.

@@ -1,13 +1,20 @@
 //! The engine where there is `std`: `zlib-rs`.
 
+use alloc::{boxed::Box, vec::Vec};
+
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::{Level, WindowBits};
+use super::{Flush, Level, WindowBits, engine_miniz};
 
 /// A raw deflate stream that is written.
 pub(super) struct Deflater {
     state: Deflate,
+    /// Room for whatever may come out. In version 0.6.8 a stream whose output has to wait can panic.
+    scratch: Vec<u8>,
 }
+
+/// Longer scratch memory is given back behind the message.
+const SCRATCH_LEN_KEPT: usize = 64 * 1_024;
 
 impl Deflater {
     /// It cannot do with less than 512 bytes: a caller that may use less bounds distances by [`Flush::Full`].
@@ -15,15 +22,12 @@ impl Deflater {
 
     pub(super) fn new(window_bits: WindowBits, level: Level) -> Self {
         let window_bits = i32::from(window_bits.max(Self::WINDOW_BITS_MIN).bits());
-        Self {
-            state: Deflate::new_with_config(DeflateConfig {
-                window_bits: -window_bits,
-                level: i32::from(level.number()),
-                // The buffer of symbols in proportion to the window.
-                mem_level: window_bits - 7,
-                ..DeflateConfig::default()
-            }),
-        }
+        let state = Deflate::new_with_config(DeflateConfig {
+            window_bits: -window_bits,
+            level: i32::from(level.number()),
+            ..DeflateConfig::default()
+        });
+        Self { state, scratch: Vec::new() }
     }
 
     pub(super) fn reset(&mut self) {
@@ -36,67 +40,72 @@ impl Deflater {
             Flush::Sync => DeflateFlush::SyncFlush,
             Flush::Full => DeflateFlush::FullFlush,
         };
+        // Nine bits for each byte, and what a block and a flush begin and end with.
+        let room = input.len() + input.len() / 7 + 600;
+        if self.scratch.len() < room {
+            self.scratch.resize(room, 0);
+        }
         let (in_before, out_before) = (self.state.total_in(), self.state.total_out());
-        let room = out.len();
-        let status = self.state.compress(input, out, flush).ok()?;
+        let status = self.state.compress(input, &mut self.scratch, flush).ok()?;
         let consumed = self.state.total_in() - in_before;
         let written = usize::try_from(self.state.total_out() - out_before).ok()?;
-        // Where the room is used up, more may be waiting.
-        (status == Status::Ok && consumed == input.len() as u64 && written < room).then_some(written)
+        let is_whole = status == Status::Ok && consumed == input.len() as u64 && written < self.scratch.len();
+        let copied = is_whole.then_some(()).and_then(|()| {
+            out.get_mut(..written)?.copy_from_slice(self.scratch.get(..written)?);
+            Some(written)
+        });
+        if self.scratch.len() > SCRATCH_LEN_KEPT {
+            self.scratch = Vec::new();
+        }
+        copied
     }
 }
 
-/// How a stretch of output ends.
-#[derive(Clone, Copy)]
-pub(super) enum Flush {
-    /// On a byte, the window kept.
-    Sync,
-    /// On a byte, the window emptied.
-    Full,
-}
-
 /// A raw deflate stream that is read.
-pub(super) struct InflateStream {
-    state: Inflate,
-    window_bits: WindowBits,
+pub(super) enum InflateStream {
+    /// This engine has a window of 32 KiB always, and looks further back than a smaller one where the output allows.
+    Full(Box<Inflate>),
+    Small(engine_miniz::InflateStream),
 }
 
 impl InflateStream {
     pub(super) fn new(window_bits: WindowBits) -> Self {
-        Self { state: Inflate::new(false, window_bits.bits()), window_bits }
-    }
-
-    fn reset(&mut self) {
-        // The engine's own reset goes back to the largest window.
-        if self.window_bits == WindowBits::MAX {
-            self.state.reset(false);
+        if window_bits == WindowBits::MAX {
+            Self::Full(Box::new(Inflate::new(false, window_bits.bits())))
         } else {
-            *self = Self::new(self.window_bits);
+            Self::Small(engine_miniz::InflateStream::new(window_bits))
         }
     }
 
     /// Inflates into `out`: returns what was used and written. Only when `out` is full can more be waiting.
     pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
-        let (mut used, mut written) = (0, 0);
-        loop {
-            let rest = input.get(used..)?;
-            let free = out.get_mut(written..)?;
-            if free.is_empty() {
-                return Some((used, written));
-            }
-            let (in_before, out_before) = (self.state.total_in(), self.state.total_out());
-            let status = self.state.decompress(rest, free, InflateFlush::SyncFlush).ok()?;
-            used += usize::try_from(self.state.total_in() - in_before).ok()?;
-            written += usize::try_from(self.state.total_out() - out_before).ok()?;
-            match status {
-                // RFC 7692 §7.2.3.4: a block with BFINAL set ends nothing but itself. Who sets it starts with an empty window
-                // behind it, since that is all that the common engines can do.
-                Status::StreamEnd => self.reset(),
-                Status::Ok | Status::BufError => return Some((used, written)),
-            }
-            if used == input.len() {
-                return Some((used, written));
-            }
+        match self {
+            Self::Full(state) => inflate(state, input, out),
+            Self::Small(stream) => stream.inflate(input, out),
+        }
+    }
+}
+
+fn inflate(state: &mut Inflate, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
+    let (mut used, mut written) = (0, 0);
+    loop {
+        let rest = input.get(used..)?;
+        let free = out.get_mut(written..)?;
+        if free.is_empty() {
+            return Some((used, written));
+        }
+        let (in_before, out_before) = (state.total_in(), state.total_out());
+        let status = state.decompress(rest, free, InflateFlush::SyncFlush).ok()?;
+        used += usize::try_from(state.total_in() - in_before).ok()?;
+        written += usize::try_from(state.total_out() - out_before).ok()?;
+        match status {
+            // RFC 7692 §7.2.3.4: a block with BFINAL set ends nothing but itself. Who sets it starts with an empty window
+            // behind it, since that is all that the common engines can do.
+            Status::StreamEnd => state.reset(false),
+            Status::Ok | Status::BufError => return Some((used, written)),
+        }
+        if used == input.len() {
+            return Some((used, written));
         }
     }
 }

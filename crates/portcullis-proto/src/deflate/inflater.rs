@@ -57,7 +57,8 @@ impl Inflater {
                 self.stream = None;
             }
         }
-        Ok(inflated)
+        // The tail is no input.
+        Ok(Inflated { used: 0, ..inflated })
     }
 
     /// Gives all memory back.

@@ -51,7 +51,6 @@
 //! [`Config::inflate_ratio_max`](crate::Config::inflate_ratio_max) times what came over the wire.
 
 mod compressor;
-#[cfg(not(feature = "zlib"))]
 mod engine_miniz;
 #[cfg(feature = "zlib")]
 mod engine_zlib;
@@ -70,6 +69,13 @@ pub use negotiate::Agreed;
 pub use prepared::PreparedMessage;
 
 use crate::Side;
+
+/// How a stretch of an engine's output ends: on a byte, with the window kept or emptied.
+#[derive(Clone, Copy)]
+enum Flush {
+    Sync,
+    Full,
+}
 
 /// RFC 7692 §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
 pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];

@@ -4,11 +4,15 @@
 extern crate alloc;
 
 mod clauses;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod handshake;
 
 #[cfg(feature = "alloc")]
 mod laws;
 #[cfg(feature = "alloc")]
 mod machine;
+#[cfg(feature = "alloc")]
+mod streaming;
 #[cfg(feature = "alloc")]
 mod support;
