@@ -147,6 +147,9 @@ impl<'h> ResponseHead<'h> {
     /// indicates the use of an extension that was not present in the client's handshake […], the client MUST _Fail the
     /// WebSocket Connection_."
     fn verify_extensions(&self, request: &ClientRequest<'_>) -> Result<(), HandshakeError> {
+        // RFC 6455 §11.3.2: "the |Sec-WebSocket-Extensions| header field MUST NOT appear more than once in an HTTP
+        // response."
+        self.once(EXTENSIONS)?;
         extension::check(self.fields_named(EXTENSIONS))?;
         let offers = request.extensions.unwrap_or("").as_bytes();
         let is_offered = |name| ExtensionOffers::of_value(offers).any(|offer| offer.name() == name);
