@@ -79,6 +79,9 @@ enum Command {
         /// With the whole gate in front of the echo
         #[arg(long)]
         guarded: bool,
+        /// Compress messages for clients that offer it (permessage-deflate)
+        #[arg(long, conflicts_with = "guarded")]
+        deflate: bool,
         /// The longest message, such as 65536 or 16MiB
         #[arg(long, default_value = "16MiB", value_parser = parse_size)]
         message_max: Size,
@@ -145,8 +148,8 @@ pub fn main() -> ExitCode {
         Command::Serve { config, workers } => serve::run(&config, workers),
         Command::Check { config } => check::run(&config),
         Command::Token { config, user, scopes, ttl } => token::run(&config, &user, &scopes, ttl),
-        Command::Echo { listen, tls, guarded, message_max, workers } => {
-            echo::run(&echo::Options { listen, tls, guarded, message_max, workers })
+        Command::Echo { listen, tls, guarded, deflate, message_max, workers } => {
+            echo::run(&echo::Options { listen, tls, guarded, deflate, message_max, workers })
         }
     };
     match result {

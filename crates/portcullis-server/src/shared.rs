@@ -14,6 +14,7 @@ use std::{
 use portcullis_auth::{OriginPolicy, jwt::Verifier};
 use portcullis_gate::Policy;
 use portcullis_limit::{Keyed, Limited, Quota};
+use portcullis_proto::deflate::DeflateConfig;
 use portcullis_time::Instant;
 use rustls::ServerConfig;
 
@@ -27,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) verifier: Option<Verifier>,
     pub(crate) policy: Policy,
     pub(crate) protocol: portcullis_proto::Config,
+    /// Compression, where it is offered at all.
+    pub(crate) deflate: Option<DeflateConfig>,
     /// By listener; `None` is plaintext.
     pub(crate) tls: Vec<Option<Arc<ServerConfig>>>,
     /// By listener: whether a proxy in front of it speaks TLS.

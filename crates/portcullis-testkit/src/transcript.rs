@@ -104,7 +104,7 @@ fn entry(event: &Event<'_>) -> Option<Entry> {
         Event::Pong { payload, .. } => Entry::Pong(payload.to_vec()),
         Event::CloseReceived { code, reason } => Entry::Close(code.map(|code| code.get()), reason.to_vec()),
         Event::Closed { clean } => Entry::Closed(*clean),
-        _ => return None,
+        Event::Fragment { .. } | _ => return None,
     })
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use portcullis_auth::OriginPolicy;
 use portcullis_gate::{ActionRule, Limits, Policy, Route};
 use portcullis_limit::Quota;
+use portcullis_proto::deflate::DeflateConfig;
 
 use crate::{
     cli::Failure,
@@ -21,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) tls: bool,
     pub(crate) guarded: bool,
+    pub(crate) deflate: bool,
     pub(crate) message_max: Size,
     pub(crate) workers: Option<usize>,
 }
@@ -46,7 +48,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         protocol: portcullis_proto::Config::server()
             .with_message_len_max(options.message_max.0)
             .with_frame_len_max(options.message_max.0)
-            .with_fragments_max(FRAGMENTS_MAX),
+            .with_fragments_max(FRAGMENTS_MAX)
+            .with_inflate_ratio_max(u32::MAX),
+        deflate: options.deflate.then(|| DeflateConfig::server().with_client_no_context_takeover(false)),
         tls: vec![certificate.map(|certificate| certificate.config)],
         terminated_upstream: vec![false],
         demo: false,

@@ -9,6 +9,7 @@ use portcullis_auth::{
 };
 use portcullis_gate::{ActionRule, Policy, Route};
 use portcullis_limit::Quota;
+use portcullis_proto::deflate::DeflateConfig;
 use rustls::ServerConfig;
 
 use super::{Config, ConfigError, Limits, Tls, model, read};
@@ -41,6 +42,7 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
         verifier: Some(verifier(config)?),
         policy: policy(config, limits)?,
         protocol: protocol(&config.limits)?,
+        deflate: config.compression.then(DeflateConfig::server),
         tls,
         terminated_upstream,
         demo: config.demo,

@@ -66,6 +66,8 @@ pub struct Config {
     #[serde(skip)]
     pub demo: bool,
     #[serde(default)]
+    pub compression: bool,
+    #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
     pub drain: Drain,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use portcullis_gate::Gate;
-use portcullis_proto::{self as proto, VecStorage, handshake::HeadReader};
+use portcullis_proto::{self as proto, VecStorage, deflate::Agreed, handshake::HeadReader};
 use portcullis_session::{Caller, ConnectionId, Fencing, Position, ResumeToken, SessionId};
 use portcullis_time::Instant;
 
@@ -60,6 +60,8 @@ pub(super) struct Opening {
 #[derive(Debug)]
 pub(super) struct Gated {
     pub(super) gate: Gate<Engine>,
+    /// Whether and how its events are compressed.
+    pub(super) agreed: Option<Agreed>,
     pub(super) session: Option<(SessionId, Fencing)>,
     /// A session that was asked for and not yet answered.
     pub(super) pending: Option<Box<PendingSession>>,
@@ -109,6 +111,14 @@ impl Connection {
     /// Whether messages can still go out.
     pub(super) fn is_open(&self) -> bool {
         matches!(&self.phase, Phase::Gated(gated) if gated.gate.is_open())
+    }
+
+    /// How its events are compressed, if they are.
+    pub(super) fn agreed(&self) -> Option<&Agreed> {
+        match &self.phase {
+            Phase::Gated(gated) => gated.agreed.as_ref(),
+            _ => None,
+        }
     }
 
     /// The earliest moment at which this connection has something to do by itself.

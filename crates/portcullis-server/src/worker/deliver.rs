@@ -1,14 +1,19 @@
 //! The backend's answers and events, brought to the connections of this worker.
 
 use portcullis_gate::{Reason, wire as text};
-use portcullis_proto::{CloseCode, MessageKind, Side, wire};
+use portcullis_proto::{
+    CloseCode, Message, MessageKind, Side,
+    deflate::{Agreed, WindowBits},
+    wire,
+};
 use std::sync::Arc;
 
 use portcullis_session::{Command, Completion, Entry, Epoch, Fencing, Position, SessionId};
 
 use super::{
-    Worker,
+    Env, Worker,
     connection::{Connection, Key, Phase},
+    echo,
     gated::{self, Parts},
 };
 
@@ -16,6 +21,9 @@ use super::{
 const SLOW_CONSUMER: u16 = 4430;
 /// An older connection of a session that a newer one has taken over.
 const REPLACED: u16 = 4409;
+
+/// Events shorter than this are not compressed, in bytes.
+const DEFLATE_LEN_MIN: usize = 128;
 
 /// What a session is opened with.
 struct Opened {
@@ -179,7 +187,8 @@ impl Worker {
     /// What is in `env.text`, to every subscriber of `channel` on this worker: framed once, appended to each.
     fn deliver_text(&mut self, channel: &str) {
         let payload = self.env.text.as_bytes();
-        let len = wire::frame_len(Side::Server, payload.len());
+        let payload_len = payload.len();
+        let len = wire::frame_len(Side::Server, payload_len);
         if self.env.frame.len() < len {
             self.env.frame.resize(len, 0);
         }
@@ -188,18 +197,29 @@ impl Worker {
         else {
             return;
         };
-        let mut slow = Vec::new();
+        let (mut slow, mut deflated_len) = (Vec::new(), None);
         for id in self.subscribers.of(channel) {
             let key = Key::from(id);
             let Some(connection) = self.connections.get_mut(key.index as usize) else { continue };
             if connection.generation != key.generation || !connection.is_open() {
                 continue;
             }
-            if connection.outbound.len() + len > self.env.live.outbound_len_max {
+            let frame = match connection.agreed() {
+                // The worker's compressor has the largest window.
+                Some(agreed)
+                    if payload_len >= DEFLATE_LEN_MIN
+                        && agreed.window_bits(Side::Server) == WindowBits::MAX =>
+                {
+                    let len = deflated_len.get_or_insert_with(|| deflate(&mut self.env, agreed));
+                    self.env.deflated.get(..*len).unwrap_or_default()
+                }
+                _ => self.env.frame.get(..len).unwrap_or_default(),
+            };
+            if connection.outbound.len() + frame.len() > self.env.live.outbound_len_max {
                 slow.push(key);
                 continue;
             }
-            connection.outbound.append(&mut self.env.pool, self.env.frame.get(..len).unwrap_or_default());
+            connection.outbound.append(&mut self.env.pool, frame);
             self.env.metrics.message_sent();
             if !core::mem::replace(&mut connection.dirty, true) {
                 self.dirty.push(key);
@@ -223,4 +243,15 @@ impl Worker {
             gated.session = None;
         }
     }
+}
+
+/// What is in `env.text` as a compressed frame in `env.deflated`; returns its length. Events alone are compressed: what
+/// goes to one client, such as its resume token, never shares a compressor with anybody's text.
+fn deflate(env: &mut Env, agreed: &Agreed) -> usize {
+    let len = wire::frame_len(Side::Server, env.text.len());
+    if env.deflated.len() < len {
+        env.deflated.resize(len, 0);
+    }
+    let compressor = env.compressor.get_or_insert_with(echo::compressor);
+    compressor.encode_frame(agreed, Message::Text(&env.text), &mut env.deflated).unwrap_or(0)
 }

@@ -1,6 +1,10 @@
 //! The bare echo: what conformance suites and benchmarks talk to.
 
-use portcullis_proto::{Event, MessageKind, Side, wire};
+use portcullis_proto::{
+    Event, Message, MessageKind, Side,
+    deflate::{Agreed, Compressor, Level, WindowBits},
+    wire,
+};
 
 use super::{
     Env,
@@ -15,7 +19,7 @@ pub(super) fn handle_input(
     outbound: &mut Outbound,
     input: &mut [u8],
 ) -> (usize, Option<Phase>) {
-    let mut used = 0;
+    let (mut used, agreed) = (0, engine.agreed().copied());
     while let Some(rest) = input.get_mut(used..).filter(|rest| !rest.is_empty()) {
         let Ok(step) = engine.handle_input(env.now, rest) else {
             flush_owed(env, engine, outbound);
@@ -26,7 +30,10 @@ pub(super) fn handle_input(
             None => {}
             Some(Event::Message { kind, payload }) => {
                 env.metrics.message_received();
-                write_frame(env, outbound, kind, payload);
+                match &agreed {
+                    Some(agreed) => write_deflated(env, outbound, agreed, kind, payload),
+                    None => write_frame(env, outbound, kind, payload),
+                }
             }
             Some(_) => flush_owed(env, engine, outbound),
         }
@@ -52,6 +59,31 @@ pub(super) fn write_frame(env: &mut Env, outbound: &mut Outbound, kind: MessageK
         outbound.commit(len);
         env.metrics.message_sent();
     }
+}
+
+/// The same, compressed if it is worth it.
+fn write_deflated(
+    env: &mut Env,
+    outbound: &mut Outbound,
+    agreed: &Agreed,
+    kind: MessageKind,
+    payload: &[u8],
+) {
+    let message = match (kind, core::str::from_utf8(payload)) {
+        (MessageKind::Text, Ok(text)) => Message::Text(text),
+        _ => Message::Binary(payload),
+    };
+    let room = outbound.room(&mut env.pool, wire::frame_len(Side::Server, payload.len()));
+    let compressor = env.compressor.get_or_insert_with(compressor);
+    if let Ok(len) = compressor.encode_frame(agreed, message, room) {
+        outbound.commit(len);
+        env.metrics.message_sent();
+    }
+}
+
+/// The compressor of a worker.
+pub(super) fn compressor() -> Compressor {
+    Compressor::new(WindowBits::MAX, Level::Fast)
 }
 
 /// The control frames that the engine owes.

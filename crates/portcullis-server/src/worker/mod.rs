@@ -21,6 +21,7 @@ use std::{collections::VecDeque, sync::Arc};
 use mio::{Events, Poll, Token, event::Event, net::TcpListener};
 use portcullis_gate::Context;
 use portcullis_limit::Limited;
+use portcullis_proto::deflate::Compressor;
 use portcullis_session::{Command, NodeId, Subscribers};
 use portcullis_time::{Instant, UnixTime};
 use slab::Slab;
@@ -63,6 +64,10 @@ pub(crate) struct Env {
     text: String,
     /// Reused for every frame that goes to many.
     frame: Vec<u8>,
+    /// The same, compressed.
+    deflated: Vec<u8>,
+    /// One for all connections, once the first needs it: each message stands alone.
+    compressor: Option<Compressor>,
 }
 
 impl Env {
@@ -147,6 +152,8 @@ impl Worker {
             unix: clock::unix_time(),
             text: String::new(),
             frame: Vec::new(),
+            deflated: Vec::new(),
+            compressor: None,
         };
         Ok(Self {
             poll,

@@ -3,6 +3,7 @@
 use portcullis_gate::{AdmissionError, Admitted, Credential, Endpoint, Gate, admit};
 use portcullis_proto::{
     VecStorage,
+    deflate::{Agreed, CompressorMode},
     handshake::{self, Acceptance, HandshakeError, RequestHead, UpgradeRequest},
 };
 
@@ -60,8 +61,8 @@ fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], over_limit: bool,
                 let admitted = Admitted::open(upgrade);
                 upgrade_to_gate(env, outbound, admitted)
             }
-            Ok(upgrade) => match accept(env, outbound, &upgrade, None) {
-                Ok(()) => Phase::Bare(Box::new(engine(env))),
+            Ok(upgrade) => match accept(env, outbound, &upgrade, None, true) {
+                Ok(agreed) => Phase::Bare(Box::new(engine(env, agreed))),
                 Err(error) => refuse_handshake(env, outbound, error),
             },
         },
@@ -93,39 +94,52 @@ fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>
 
 /// Accepts the upgrade and puts the gate behind it.
 fn upgrade_to_gate(env: &mut Env, outbound: &mut Outbound, admitted: Admitted<'_>) -> Phase {
-    if let Err(error) = accept(env, outbound, &admitted.request, admitted.subprotocol) {
-        return refuse_handshake(env, outbound, error);
-    }
+    // Nobody's compressed data is inflated before it is known who sends it.
+    let is_known = matches!(admitted.credential, Credential::Verified(_));
+    let agreed = match accept(env, outbound, &admitted.request, admitted.subprotocol, is_known) {
+        Ok(agreed) => agreed,
+        Err(error) => return refuse_handshake(env, outbound, error),
+    };
     if let Credential::Rejected(error) = &admitted.credential {
         env.metrics.auth_failed(error.code());
         tracing::info!(code = error.code(), "credential rejected");
     }
-    let engine = engine(env);
+    let engine = engine(env, agreed);
     let live = env.live.clone();
     let gate = Gate::new(engine, &env.context(&live), admitted.credential, admitted.resume);
-    Phase::Gated(Box::new(Gated { gate, session: None, pending: None, left: false }))
+    Phase::Gated(Box::new(Gated { gate, agreed, session: None, pending: None, left: false }))
 }
 
-/// Writes the 101.
+/// Writes the 101, with compression where it is wanted on both sides and `may_deflate`.
 fn accept(
     env: &mut Env,
     outbound: &mut Outbound,
     upgrade: &UpgradeRequest<'_>,
     subprotocol: Option<&str>,
-) -> Result<(), HandshakeError> {
-    let acceptance = Acceptance { subprotocol, ..Acceptance::default() };
+    may_deflate: bool,
+) -> Result<Option<Agreed>, HandshakeError> {
+    let deflate = env.live.deflate.filter(|_| may_deflate);
+    let agreed = deflate.and_then(|deflate| deflate.accept(upgrade.extensions()));
+    let extensions = agreed.map(|agreed| agreed.response());
+    let acceptance = Acceptance { subprotocol, extensions: extensions.as_deref(), ..Acceptance::default() };
     let room = outbound.room(&mut env.pool, RESPONSE_HEAD_LEN_MAX);
     let len = handshake::accept(upgrade, &acceptance, room)?;
     outbound.commit(len);
     env.metrics.connection_upgraded();
-    Ok(())
+    Ok(agreed)
 }
 
-/// A fresh engine.
-fn engine(env: &Env) -> Engine {
+/// A fresh engine. What it sends goes through the worker's compressor, or through none.
+fn engine(env: &Env, agreed: Option<Agreed>) -> Engine {
     let config = env.live.protocol;
     let storage = VecStorage::new(usize::try_from(config.message_len_max).unwrap_or(usize::MAX));
-    Engine::new(config, env.now, crate::clock::entropy(), storage)
+    let engine = Engine::new(config, env.now, crate::clock::entropy(), storage);
+    match (agreed, &env.live.deflate) {
+        (Some(agreed), Some(deflate)) => {
+            engine.with_deflate(agreed, &deflate.with_compressor(CompressorMode::Shared))
+        }
+        _ => engine,
+    }
 }
 
 /// A refusal with a status.

@@ -55,11 +55,25 @@ class Websockets(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         self.channel = f"chat:python-{os.getpid()}-{self._testMethodName}"
 
-    async def test_header_token_and_compression_declined(self):
-        async with opening(ALICE) as socket:  # It offers permessage-deflate.
-            self.assertEqual(socket.subprotocol, "portcullis.v1")
+    async def test_compression_comes_with_a_credential_in_the_upgrade(self):
+        async with opening(ALICE) as a, opening(BOB, compression=None) as b:  # One offers permessage-deflate.
+            self.assertEqual(a.subprotocol, "portcullis.v1")
+            self.assertEqual(a.response.headers["Sec-WebSocket-Extensions"], "permessage-deflate; client_no_context_takeover")
+            self.assertNotIn("Sec-WebSocket-Extensions", b.response.headers)
+            for socket in (a, b):
+                await until(socket, type="welcome")
+                await socket.send(json.dumps({"type": "subscribe", "channel": self.channel}))
+                await until(socket, type="subscribed", channel=self.channel)
+            text = "again and again " * 100
+            await a.send(chat(self.channel, text, 1))
+            for socket in (a, b):
+                event = await until(socket, type="event", channel=self.channel)
+                self.assertEqual(event["payload"], {"text": text})
+
+    async def test_nothing_is_compressed_before_authentication(self):
+        tls = TLS if URL.startswith("wss:") else None
+        async with connect(URL, ssl=tls, subprotocols=["portcullis.v1"]) as socket:
             self.assertNotIn("Sec-WebSocket-Extensions", socket.response.headers)
-            self.assertEqual((await until(socket, type="welcome"))["user"], ALICE)
 
     async def test_two_clients_chat(self):
         async with opening(ALICE) as a, opening(BOB) as b:

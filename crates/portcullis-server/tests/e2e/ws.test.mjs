@@ -21,6 +21,24 @@ test('the token as a subprotocol: only portcullis.v1 is echoed', async () => {
   assert.deepEqual((await peer.close()).code, 1000);
 });
 
+test('compression comes with a credential in the upgrade', async () => {
+  const [compressed, plain] = [await Peer.welcome(alice), await Peer.welcome(bob, { perMessageDeflate: false })];
+  assert.equal(compressed.socket.extensions, 'permessage-deflate');
+  assert.equal(plain.socket.extensions, '');
+  const channel = freshChannel();
+  for (const peer of [compressed, plain]) {
+    peer.say({ type: 'subscribe', channel });
+    await peer.next((message) => message.type === 'subscribed' && message.channel === channel);
+  }
+  const text = 'again and again '.repeat(100);
+  compressed.act({ channel, payload: { text } });
+  for (const peer of [compressed, plain]) assert.equal((await peer.next('event')).payload.text, text);
+  const unknown = new Peer();
+  await unknown.answer;
+  assert.equal(unknown.socket.extensions, '');
+  for (const peer of [compressed, plain, unknown]) await peer.close();
+});
+
 test('the token as a header', async () => {
   const peer = await Peer.welcome(alice, { token: undefined, headers: { authorization: `Bearer ${tokens.get(alice)}` } });
   assert.equal(peer.welcomed.user, alice);

@@ -11,6 +11,7 @@ mod chat;
 mod cli;
 mod client;
 mod config;
+mod deflate;
 mod hostile;
 mod operate;
 mod program;
