@@ -15,6 +15,8 @@ const NAME: &str = "permessage-deflate";
 pub struct Agreed {
     server: Sender,
     client: Sender,
+    /// The offer had `server_max_window_bits`, with which the answer must have it.
+    server_bits_are_asked: bool,
     /// The offer had `client_max_window_bits`, without which the answer must not have it.
     client_bits_are_known: bool,
 }
@@ -49,7 +51,9 @@ impl Agreed {
         if !self.client.takeover {
             text.push_str("; client_no_context_takeover");
         }
-        if self.server.window_bits < WindowBits::MAX {
+        // RFC 7692 §7.1.2.1: "A server accepts an extension negotiation offer with this parameter by including the
+        // "server_max_window_bits" extension parameter in the extension negotiation response"
+        if self.server_bits_are_asked || self.server.window_bits < WindowBits::MAX {
             text.push_str(&format!("; server_max_window_bits={}", self.server.window_bits.bits()));
         }
         // RFC 7692 §7.1.2.2: "If a received extension negotiation offer doesn't have the "client_max_window_bits" extension
@@ -120,6 +124,7 @@ impl DeflateConfig {
                 window_bits: client_bits,
                 takeover: !(self.client_no_context_takeover || offer.client_no_context_takeover),
             },
+            server_bits_are_asked: offer.server_max_window_bits.is_some(),
             client_bits_are_known: offer.client_max_window_bits.is_some(),
         })
     }
@@ -164,6 +169,7 @@ impl DeflateConfig {
                 // A client may do without its window of its own accord.
                 takeover: !(answer.client_no_context_takeover || self.client_no_context_takeover),
             },
+            server_bits_are_asked: self.server_max_window_bits < WindowBits::MAX,
             client_bits_are_known: true,
         })
     }

@@ -67,7 +67,7 @@ fn config(listen: SocketAddr, secret: &str) -> Config {
         public_key: None,
     };
     Config {
-        compression: true,
+        compression: false,
         path: "/ws".into(),
         workers: None,
         origins: None,

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import ssl
+import subprocess
 import sys
 import time
 import unittest
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import websockets
 from websockets.asyncio.client import connect
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 URL = os.environ["PORTCULLIS_URL"]
 TLS = ssl.create_default_context()
@@ -55,25 +57,28 @@ class Websockets(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         self.channel = f"chat:python-{os.getpid()}-{self._testMethodName}"
 
-    async def test_compression_comes_with_a_credential_in_the_upgrade(self):
-        async with opening(ALICE) as a, opening(BOB, compression=None) as b:  # One offers permessage-deflate.
-            self.assertEqual(a.subprotocol, "portcullis.v1")
-            self.assertEqual(a.response.headers["Sec-WebSocket-Extensions"], "permessage-deflate; client_no_context_takeover")
-            self.assertNotIn("Sec-WebSocket-Extensions", b.response.headers)
-            for socket in (a, b):
-                await until(socket, type="welcome")
-                await socket.send(json.dumps({"type": "subscribe", "channel": self.channel}))
-                await until(socket, type="subscribed", channel=self.channel)
-            text = "again and again " * 100
-            await a.send(chat(self.channel, text, 1))
-            for socket in (a, b):
-                event = await until(socket, type="event", channel=self.channel)
-                self.assertEqual(event["payload"], {"text": text})
-
-    async def test_nothing_is_compressed_before_authentication(self):
-        tls = TLS if URL.startswith("wss:") else None
-        async with connect(URL, ssl=tls, subprotocols=["portcullis.v1"]) as socket:
+    async def test_header_token_and_compression_declined(self):
+        async with opening(ALICE) as socket:  # It offers permessage-deflate.
+            self.assertEqual(socket.subprotocol, "portcullis.v1")
             self.assertNotIn("Sec-WebSocket-Extensions", socket.response.headers)
+            self.assertEqual((await until(socket, type="welcome"))["user"], ALICE)
+
+    async def test_compression_with_windows_of_every_size(self):
+        server = subprocess.Popen(
+            [os.environ["PORTCULLIS_BIN"], "echo", "--listen", "127.0.0.1:0", "--deflate"], stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.addCleanup(server.stdout.close)
+        url = re.search(r"listening (\S+)", server.stdout.readline())[1]
+        for bits in range(9, 16):
+            factory = ClientPerMessageDeflateFactory(server_max_window_bits=bits, client_max_window_bits=bits)
+            async with connect(url, compression=None, extensions=[factory], max_size=None) as socket:
+                self.assertIn("permessage-deflate", socket.response.headers["Sec-WebSocket-Extensions"])
+                noise = bytes(i * 2654435761 % 2**32 >> 13 & 255 for i in range(3_000))
+                for message in ["", "x", "again and again " * 5_000, noise + noise, json.dumps(dict(os.environ))] * 2:
+                    await socket.send(message)
+                    self.assertEqual(await asyncio.wait_for(socket.recv(), 5), message)
 
     async def test_two_clients_chat(self):
         async with opening(ALICE) as a, opening(BOB) as b:

@@ -1,5 +1,7 @@
 // npm `ws` against `portcullis dev`, over TLS.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { Portcullis } from '../../web/portcullis.js';
@@ -19,24 +21,6 @@ test('the token as a subprotocol: only portcullis.v1 is echoed', async () => {
   assert.equal(peer.welcomed.ping_interval_ms, 25_000);
   assert.ok(peer.welcomed.expires_at * 1000 > Date.now());
   assert.deepEqual((await peer.close()).code, 1000);
-});
-
-test('compression comes with a credential in the upgrade', async () => {
-  const [compressed, plain] = [await Peer.welcome(alice), await Peer.welcome(bob, { perMessageDeflate: false })];
-  assert.equal(compressed.socket.extensions, 'permessage-deflate');
-  assert.equal(plain.socket.extensions, '');
-  const channel = freshChannel();
-  for (const peer of [compressed, plain]) {
-    peer.say({ type: 'subscribe', channel });
-    await peer.next((message) => message.type === 'subscribed' && message.channel === channel);
-  }
-  const text = 'again and again '.repeat(100);
-  compressed.act({ channel, payload: { text } });
-  for (const peer of [compressed, plain]) assert.equal((await peer.next('event')).payload.text, text);
-  const unknown = new Peer();
-  await unknown.answer;
-  assert.equal(unknown.socket.extensions, '');
-  for (const peer of [compressed, plain, unknown]) await peer.close();
 });
 
 test('the token as a header', async () => {
@@ -272,4 +256,25 @@ test('portcullis.js speaks with the server in Node too', async () => {
   await assert.rejects(a.subscribe('user:somebody-else'));
   a.close();
   b.close();
+});
+
+test('compression, taken over from message to message or not, both ways', async (t) => {
+  const server = spawn(process.env.PORTCULLIS_BIN, ['echo', '--listen', '127.0.0.1:0', '--deflate'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => server.kill());
+  const target = await new Promise((resolve) =>
+    server.stdout.on('data', (line) => resolve(`${line}`.match(/listening (\S+)/)[1])),
+  );
+  const options = [{}, { serverNoContextTakeover: true }, { clientNoContextTakeover: true }, { serverMaxWindowBits: 9, clientMaxWindowBits: 9 }, { serverMaxWindowBits: 8 }];
+  for (const perMessageDeflate of options.map((option) => ({ threshold: 0, ...option }))) {
+    const socket = new WebSocket(target, { perMessageDeflate });
+    await once(socket, 'open');
+    assert.equal(socket.extensions, 'permessage-deflate', JSON.stringify(perMessageDeflate));
+    const texts = ['', 'x', 'again and again '.repeat(9_000), JSON.stringify(process.versions), 'again and again '.repeat(40)];
+    for (const text of [...texts, ...texts]) {
+      socket.send(text);
+      assert.ok((await once(socket, 'message'))[0].toString() === text, `${text.length} bytes`);
+    }
+    socket.close();
+    await once(socket, 'close');
+  }
 });
