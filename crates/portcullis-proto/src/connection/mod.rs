@@ -8,6 +8,7 @@ mod receive;
 mod send;
 mod state;
 mod timer;
+mod whole;
 
 use core::time::Duration;
 

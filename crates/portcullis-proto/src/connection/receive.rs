@@ -4,12 +4,7 @@ use core::ops::Range;
 
 use portcullis_time::Instant;
 
-use super::{
-    Connection, Event, Step,
-    control::Control,
-    incoming::{Incoming, check_whole},
-    state::State,
-};
+use super::{Connection, Event, Step, control::Control, incoming::Incoming, state::State, whole::Whole};
 use crate::{
     Config, MessageKind, ProtocolError, Side, Storage,
     wire::{CONTROL_PAYLOAD_LEN_MAX, HEADER_LEN_MAX, Header, Opcode, mask},
@@ -286,11 +281,32 @@ impl<S: Storage> Connection<S> {
     /// # Errors
     /// The peer broke the protocol or a limit. The connection is failed: the same error comes again at every later
     /// call, and a close frame with [`ProtocolError::close_code`] is owed by [`poll_transmit`](Self::poll_transmit).
+    #[inline]
     pub fn handle_input<'a>(
         &'a mut self,
         now: Instant,
         input: &'a mut [u8],
     ) -> Result<Step<'a>, ProtocolError> {
+        if self.is_open()
+            && self.receive.is_between_messages()
+            && let Some(whole) = Whole::find(&self.config, input)
+        {
+            self.receive.release(&mut self.storage);
+            self.timer.heard(now);
+            let payload = input.get_mut(whole.range.clone()).unwrap_or_default();
+            return match whole.check(payload) {
+                Ok(()) => {
+                    Ok(Step { consumed: whole.range.end, event: Some(self.data_event(whole.kind, payload)) })
+                }
+                Err(error) => Err(self.fail(error)),
+            };
+        }
+        self.handle_any(now, input)
+    }
+
+    /// The long way: whatever state this is in and whatever the input holds.
+    #[inline(never)]
+    fn handle_any<'a>(&'a mut self, now: Instant, input: &'a mut [u8]) -> Result<Step<'a>, ProtocolError> {
         match self.state {
             State::Failed(error) => return Err(error),
             // RFC 6455 §1.4: "After receiving a control frame indicating the connection should be closed, that peer discards any
@@ -303,45 +319,7 @@ impl<S: Storage> Connection<S> {
             return Ok(Step { consumed: 0, event: None });
         }
         self.timer.heard(now);
-        if self.receive.is_between_messages() {
-            match self.whole_message(input) {
-                Ok(None) => {}
-                Ok(Some((kind, range))) => {
-                    let consumed = range.end;
-                    let payload = input.get_mut(range).unwrap_or_default();
-                    return Ok(Step { consumed, event: Some(self.data_event(kind, payload)) });
-                }
-                Err(error) => return Err(self.fail(error)),
-            }
-        }
         self.handle_parts(now, input)
-    }
-
-    /// The common case on its own: a message that lies whole in the input, in one frame. Returns what it holds and
-    /// where; `None` leaves everything as it was for [`Self::advance`], which knows all the rules.
-    #[inline]
-    fn whole_message(&self, input: &mut [u8]) -> Result<Option<(MessageKind, Range<usize>)>, ProtocolError> {
-        let Ok(Some((header, start))) = Header::parse(input) else { return Ok(None) };
-        let kind = match header.opcode {
-            Opcode::Text => MessageKind::Text,
-            Opcode::Binary => MessageKind::Binary,
-            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => return Ok(None),
-        };
-        let is_plain = header.fin && header.rsv == 0;
-        let is_masked_as_it_must_be = header.mask.is_some() == matches!(self.config.side, Side::Server);
-        let len_max = self.config.frame_len_max.min(self.config.message_len_max);
-        let rest = input.get_mut(start..).unwrap_or_default();
-        if !is_plain || !is_masked_as_it_must_be || header.len > len_max.min(rest.len() as u64) {
-            return Ok(None);
-        }
-        let Some(payload) = usize::try_from(header.len).ok().and_then(|len| rest.get_mut(..len)) else {
-            return Ok(None);
-        };
-        if let Some(key) = header.mask {
-            mask::apply(key, 0, payload);
-        }
-        check_whole(kind, payload)?;
-        Ok(Some((kind, start..start + payload.len())))
     }
 
     /// Everything else: parts of messages, control frames, and whatever is wrong.
