@@ -75,7 +75,7 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(self) -> u16 {
         match self {
-            // RFC 7692 §8.2 names none; RFC 6455 §7.4.1 has 1007 for "data within a message that was not consistent".
+            // RFC 6455 §7.4.1: "data within a message that was not consistent with the type of the message"
             Self::InvalidUtf8 | Self::InvalidDeflate => 1007,
             Self::TooManyFragments { .. } => 1008,
             Self::FrameTooBig { .. } | Self::MessageTooBig { .. } | Self::InflateRatio { .. } => 1009,

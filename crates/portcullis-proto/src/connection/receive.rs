@@ -152,7 +152,8 @@ impl Receive {
         deflates: bool,
         header: &Header,
     ) -> Result<Frame, ProtocolError> {
-        // RFC 7692 §6.1: RSV1 is the "Per-Message Compressed" bit, of the first frame of a message alone.
+        // RFC 7692 §6: "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first fragments of
+        // a data message. An endpoint receiving such a frame MUST _Fail the WebSocket Connection_."
         let is_deflated = deflates && header.rsv == RSV1 && header.opcode.begins_message();
         // RFC 6455 §5.2: "If a nonzero value is received and none of the negotiated extensions defines the meaning of such a
         // nonzero value, the receiving endpoint MUST _Fail the WebSocket Connection_."

@@ -22,13 +22,13 @@ impl Whole {
     #[inline]
     pub(super) fn find(config: &Config, input: &[u8]) -> Option<Self> {
         let [first, second, ..] = *input else { return None };
-        // RFC 6455 §5.2: FIN is set, no reserved bit is, and the opcode is text or binary.
+        // FIN is set, no reserved bit is, and the opcode is text or binary.
         let kind = match first {
             0x81 => MessageKind::Text,
             0x82 => MessageKind::Binary,
             _ => return None,
         };
-        // RFC 6455 §5.1: what a client sends is masked, what a server sends is not.
+        // RFC 6455 §5.1: "a client MUST mask all frames that it sends to the server"
         let mask_bit = match config.side {
             Side::Server => 0x80,
             Side::Client => 0,

@@ -51,6 +51,12 @@ impl Compressor {
         Self { engine: Deflater::new(window_bits, level), window_bits, is_used: false }
     }
 
+    /// The most heap that a compressor takes for messages of up to `message_len` bytes, in bytes.
+    #[must_use]
+    pub const fn worst_case_bytes(message_len: usize) -> usize {
+        Deflater::worst_case_bytes(message_len)
+    }
+
     /// The size of its window.
     #[must_use]
     pub const fn window_bits(&self) -> WindowBits {

@@ -23,6 +23,12 @@ pub(super) struct Deflater {
 
 #[cfg(not(feature = "zlib"))]
 impl Deflater {
+    /// The most heap that it takes, in bytes.
+    pub(super) const fn worst_case_bytes(_input_len: usize) -> usize {
+        // Its dictionary, hash chains, code tables and buffer of codes; a test counts.
+        320 * 1_024
+    }
+
     /// Its window is always 32 KiB: a caller that may use less bounds distances by [`Flush::Full`].
     pub(super) const WINDOW_BITS_MIN: WindowBits = WindowBits::MAX;
 
@@ -58,6 +64,11 @@ pub(super) struct InflateStream {
 }
 
 impl InflateStream {
+    /// The heap that it takes, in bytes.
+    pub(super) const fn worst_case_bytes(window_bits: WindowBits) -> usize {
+        size_of::<DecompressorOxide>() + window_bits.len()
+    }
+
     pub(super) fn new(window_bits: WindowBits) -> Self {
         Self { state: Box::default(), ring: vec![0; window_bits.len()], at: 0 }
     }
@@ -88,7 +99,7 @@ impl InflateStream {
                 TINFLStatus::NeedsMoreInput => return Some((used, written)),
                 TINFLStatus::HasMoreOutput => {}
                 TINFLStatus::Done => {
-                    // RFC 7692 §7.2.3.4: a block with BFINAL set ends nothing but itself.
+                    // RFC 7692 §7.2.3.4: "implementors can choose to flush data using DEFLATE blocks with "BFINAL" set to 1"
                     self.state.init();
                     if used == input.len() {
                         return Some((used, written));

@@ -17,6 +17,14 @@ pub(super) struct Deflater {
 const SCRATCH_LEN_KEPT: usize = 64 * 1_024;
 
 impl Deflater {
+    /// The most heap that it takes for a message of `input_len` bytes, in bytes.
+    pub(super) const fn worst_case_bytes(input_len: usize) -> usize {
+        // Its window, hash chains, code tables and buffer of codes; a test counts. The scratch memory may be there twice
+        // while it grows.
+        let scratch = input_len.saturating_add(input_len / 7 + 600);
+        (376 * 1_024_usize).saturating_add(scratch.saturating_mul(2))
+    }
+
     /// It cannot do with less than 512 bytes: a caller that may use less bounds distances by [`Flush::Full`].
     pub(super) const WINDOW_BITS_MIN: WindowBits = WindowBits(9);
 
@@ -69,6 +77,14 @@ pub(super) enum InflateStream {
 }
 
 impl InflateStream {
+    /// The heap that it takes, in bytes.
+    pub(super) const fn worst_case_bytes(window_bits: WindowBits) -> usize {
+        // A test counts.
+        let full = size_of::<Inflate>() + 48 * 1_024;
+        let small = engine_miniz::InflateStream::worst_case_bytes(window_bits);
+        if window_bits.bits() == WindowBits::MAX.bits() { full } else { small }
+    }
+
     pub(super) fn new(window_bits: WindowBits) -> Self {
         if window_bits == WindowBits::MAX {
             Self::Full(Box::new(Inflate::new(false, window_bits.bits())))
@@ -99,8 +115,8 @@ fn inflate(state: &mut Inflate, input: &[u8], out: &mut [u8]) -> Option<(usize, 
         used += usize::try_from(state.total_in() - in_before).ok()?;
         written += usize::try_from(state.total_out() - out_before).ok()?;
         match status {
-            // RFC 7692 §7.2.3.4: a block with BFINAL set ends nothing but itself. Who sets it starts with an empty window
-            // behind it, since that is all that the common engines can do.
+            // RFC 7692 §7.2.3.4: "implementors can choose to flush data using DEFLATE blocks with "BFINAL" set to 1"
+            // Who does starts with an empty window behind it, since that is all that the common engines can do.
             Status::StreamEnd => state.reset(false),
             Status::Ok | Status::BufError => return Some((used, written)),
         }

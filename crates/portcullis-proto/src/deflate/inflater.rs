@@ -38,6 +38,11 @@ impl Inflater {
         Self { stream: None, window_bits, takeover, tail_at: 0 }
     }
 
+    /// The most heap that it takes, in bytes.
+    pub(crate) const fn worst_case_bytes(window_bits: WindowBits) -> usize {
+        InflateStream::worst_case_bytes(window_bits)
+    }
+
     /// Inflates payload of a message.
     pub(crate) fn push(&mut self, input: &[u8], out: &mut [u8]) -> Result<Inflated, InvalidDeflate> {
         let stream = self.stream.get_or_insert_with(|| InflateStream::new(self.window_bits));

@@ -213,6 +213,30 @@ impl DeflateConfig {
     }
 }
 
+/// What compression adds at the most to [`worst_case_bytes`](crate::worst_case_bytes) of a connection of `side`, in
+/// bytes: its inflater, and its compressor if it has one of its own, for sent messages of up to `sent_len_max` bytes.
+#[must_use]
+pub const fn worst_case_bytes(
+    agreed: &Agreed,
+    config: &DeflateConfig,
+    side: Side,
+    sent_len_max: usize,
+) -> usize {
+    let inflater = Inflater::worst_case_bytes(agreed.window_bits(peer_of(side)));
+    let compressor = match config.compressor {
+        CompressorMode::Own => Compressor::worst_case_bytes(sent_len_max),
+        CompressorMode::Shared => 0,
+    };
+    size_of::<Deflate>().saturating_add(inflater).saturating_add(compressor)
+}
+
+const fn peer_of(side: Side) -> Side {
+    match side {
+        Side::Server => Side::Client,
+        Side::Client => Side::Server,
+    }
+}
+
 /// What a connection keeps of compression.
 #[derive(Debug)]
 pub(crate) struct Deflate {
@@ -226,10 +250,7 @@ pub(crate) struct Deflate {
 impl Deflate {
     /// What `side` needs.
     pub(crate) const fn new(agreed: Agreed, config: &DeflateConfig, side: Side) -> Self {
-        let peer = match side {
-            Side::Server => Side::Client,
-            Side::Client => Side::Server,
-        };
+        let peer = peer_of(side);
         Self {
             agreed,
             config: *config,

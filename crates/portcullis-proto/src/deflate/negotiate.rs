@@ -104,7 +104,8 @@ impl DeflateConfig {
 
     /// The answer to one offer, unless it cannot be met.
     fn meet(&self, offer: &Params) -> Option<Agreed> {
-        // RFC 7692 §7.1: a parameter "with an invalid value" in an offer lets the server decline it.
+        // RFC 7692 §7.1: "A server MUST decline an extension negotiation offer for this extension if […] the negotiation offer
+        // contains an extension parameter with an invalid value."
         let server_bits = match offer.server_max_window_bits {
             None => WindowBits::MAX,
             Some(value) => value?,
@@ -136,7 +137,7 @@ impl DeflateConfig {
     pub fn agree(&self, answers: ExtensionOffers<'_>) -> Result<Option<Agreed>, HandshakeError> {
         let mut answers = answers.filter(|answer| answer.name() == NAME);
         let Some(answer) = answers.next() else { return Ok(None) };
-        // RFC 7692 §5.1: one element of the answer corresponds to one offer, and one was made.
+        // One element of the answer corresponds to one offer, and one was made.
         if answers.next().is_some() {
             return Err(HandshakeError::ExtensionsInvalid);
         }
@@ -149,7 +150,7 @@ impl DeflateConfig {
     fn check_answer(&self, answer: &Params) -> Option<Agreed> {
         // In an answer both need a value.
         let server_bits = match answer.server_max_window_bits {
-            // RFC 7692 §7.1.2.1: a server that takes the limit up says so; one that does not would use the full window.
+            // A server that takes the limit up says so; one that does not would use the full window.
             None if self.server_max_window_bits < WindowBits::MAX => return None,
             None => WindowBits::MAX,
             Some(value) => value?,
@@ -160,7 +161,9 @@ impl DeflateConfig {
         };
         let is_within =
             server_bits <= self.server_max_window_bits && client_bits <= self.client_max_window_bits;
-        // RFC 7692 §7.1.1.1: a server accepts the parameter by including it.
+        // RFC 7692 §7.1.1.1: "A server accepts an extension negotiation offer that includes the "server_no_context_takeover"
+        // extension parameter by including the "server_no_context_takeover" extension parameter in the corresponding
+        // extension negotiation response"
         let is_accepted = answer.server_no_context_takeover || !self.server_no_context_takeover;
         (is_within && is_accepted).then_some(Agreed {
             server: Sender { window_bits: server_bits, takeover: !answer.server_no_context_takeover },

@@ -1,0 +1,84 @@
+//! What holds for whatever is agreed and whatever is sent.
+
+use portcullis_proto::{
+    ProtocolError, Side,
+    deflate::{DeflateConfig, Level},
+};
+use proptest::prelude::*;
+
+use super::{agree, agreed, bits, connection, open_server, prose, receive, send};
+use crate::support::frame;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 1_000 }))]
+
+    #[test]
+    fn whatever_is_agreed_what_is_sent_arrives(
+        offer in 0..64_u8,
+        server_bits in 8..=15_u8,
+        client_bits in 8..=15_u8,
+        texts in prop::collection::vec(text(), 1..6),
+        size in 1..5_000_usize,
+    ) {
+        let server_wants = DeflateConfig::server()
+            .with_threshold(0)
+            .with_server_max_window_bits(bits(server_bits))
+            .with_client_no_context_takeover(offer & 1 != 0)
+            .with_server_no_context_takeover(offer & 2 != 0)
+            .with_level(if offer & 4 != 0 { Level::Fast } else { Level::Best });
+        let client_wants = DeflateConfig::client().with_threshold(0).with_client_max_window_bits(bits(client_bits));
+        let ours = agreed(&server_wants, &client_wants.offer());
+        let theirs = agree(&client_wants, &ours.response()).unwrap().unwrap();
+        let mut server = connection(Side::Server, ours, &server_wants);
+        let mut client = connection(Side::Client, theirs, &client_wants);
+        for text in &texts {
+            let sent = send(&mut server, text);
+            let mut told = Vec::new();
+            for piece in sent.chunks(size) {
+                told.extend(receive(&mut client, piece).unwrap());
+            }
+            prop_assert_eq!(told.len(), 1);
+            prop_assert_eq!(&told[0], text);
+            let sent = send(&mut client, text);
+            let mut told = Vec::new();
+            for piece in sent.chunks(size) {
+                told.extend(receive(&mut server, piece).unwrap());
+            }
+            prop_assert_eq!(told.len(), 1);
+            prop_assert_eq!(&told[0], text);
+        }
+    }
+
+    #[test]
+    fn any_bytes_inflate_to_the_same_or_fail_the_same_at_any_cut(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        begins in prop::sample::select(vec![0x00, 0x02, 0x04, 0x05, 0x03, 0xf2, 0xed]),
+        size in 1..50_usize,
+    ) {
+        let deflate = open_server();
+        let all = agreed(&deflate, "permessage-deflate");
+        let fresh = || connection(Side::Server, all, &deflate);
+        let payload = [&[begins][..], &bytes].concat();
+        let input = frame(Side::Server, 0xC2, &payload);
+        let whole = receive(&mut fresh(), &input);
+        let mut pieces = fresh();
+        let mut told: Result<Vec<Vec<u8>>, ProtocolError> = Ok(Vec::new());
+        for piece in input.chunks(size) {
+            let Ok(so_far) = &mut told else { break };
+            match receive(&mut pieces, piece) {
+                Ok(more) => so_far.extend(more),
+                Err(error) => told = Err(error),
+            }
+        }
+        prop_assert_eq!(whole, told);
+    }
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (0..6_000_usize).prop_map(prose),
+        prop::collection::vec(any::<u8>(), 0..3_000),
+        (any::<u8>(), 0..40_000_usize).prop_map(|(byte, len)| vec![byte; len]),
+        prop::collection::vec("[a-c]{1,9}", 0..800).prop_map(|words| words.join(" ").into_bytes()),
+    ]
+}
