@@ -5,6 +5,7 @@ mod close_codes;
 mod frames;
 mod handshake;
 mod memory;
+mod sending;
 
 use std::{fs, path::Path};
 
