@@ -148,8 +148,9 @@ impl Storage for VecStorage {
         let full = StorageFull { capacity_max: self.capacity_max };
         let len_new = len.checked_add(bytes.len()).filter(|&len| len <= self.capacity_max).ok_or(full)?;
         if len_new > self.memory.capacity() {
-            // Doubling what is there keeps the copies linear; the cap keeps the last doubling from going past it.
-            let capacity = len_new.max(self.memory.capacity().saturating_mul(2)).min(self.capacity_max);
+            // At most twice of what has really come: that keeps the copies linear, and leaves room for the few bytes that
+            // a read cuts off a message. The cap keeps the last doubling from going past it.
+            let capacity = len_new.checked_next_power_of_two().unwrap_or(len_new).min(self.capacity_max);
             self.memory.reserve_exact(capacity - len);
         }
         self.memory.extend_from_slice(bytes);

@@ -4,10 +4,7 @@ use super::{
     Connection,
     receive::{Found, Frame, Part, Place, Taken},
 };
-use crate::{
-    MessageKind, ProtocolError, Storage,
-    wire::{Utf8, utf8},
-};
+use crate::{MessageKind, ProtocolError, Storage, wire::Utf8};
 
 /// A message whose last frame has not come yet.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +45,28 @@ impl Incoming {
         }
         // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
         self.utf8.push(bytes).map_err(|_| ProtocolError::InvalidUtf8)?;
-        if ends {
+        self.finish(ends)
+    }
+
+    /// Takes the next payload of `frame` out of its mask and checks it.
+    fn unmask(&mut self, frame: &mut Frame, payload: &mut [u8]) -> Result<(), ProtocolError> {
+        match (self.kind, frame.key()) {
+            (MessageKind::Text, Some(key)) => {
+                let verdict = self.utf8.push_masked(key, usize::from(frame.phase), payload);
+                verdict.map_err(|_| ProtocolError::InvalidUtf8)?;
+                frame.advance(payload.len());
+                self.finish(frame.ends_message())
+            }
+            (MessageKind::Text, None) | (MessageKind::Binary, _) => {
+                frame.unmask(payload);
+                self.check(payload, frame.ends_message())
+            }
+        }
+    }
+
+    /// A text that ends has no open character.
+    fn finish(&self, ends: bool) -> Result<(), ProtocolError> {
+        if ends && matches!(self.kind, MessageKind::Text) {
             self.utf8.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
         }
         Ok(())
@@ -75,15 +93,16 @@ impl<S: Storage> Connection<S> {
             return self.take_deflated(frame, payload);
         }
         let is_whole = payload.len() as u64 == frame.remaining && self.storage.as_slice().is_empty();
-        frame.unmask(payload);
-        let Some(message) = &mut self.receive.message else { return Ok(Taken::all(payload, Found::Nothing)) };
+        let Some(message) = &mut self.receive.message else {
+            frame.advance(payload.len());
+            return Ok(Taken::all(payload, Found::Nothing));
+        };
+        message.unmask(frame, payload)?;
         let (kind, ends) = (message.kind, frame.ends_message());
         if is_whole && ends && message.count == 1 && !self.config.streaming {
             self.receive.message = None;
-            check_whole(kind, payload)?;
             return Ok(Taken::all(payload, Found::Data { kind, place: Place::Input, part: Part::Whole }));
         }
-        message.check(payload, ends)?;
         let len = message.len;
         if ends {
             self.receive.message = None;
@@ -104,15 +123,5 @@ impl<S: Storage> Connection<S> {
             Found::Nothing
         };
         Ok(Taken::all(payload, found))
-    }
-}
-
-/// A message that lies in one piece.
-#[inline]
-pub(super) fn check_whole(kind: MessageKind, payload: &[u8]) -> Result<(), ProtocolError> {
-    match kind {
-        // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
-        MessageKind::Text => utf8::check(payload).map_err(|_| ProtocolError::InvalidUtf8),
-        MessageKind::Binary => Ok(()),
     }
 }

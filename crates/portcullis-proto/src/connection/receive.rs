@@ -239,6 +239,12 @@ impl Frame {
         self.advance(payload.len());
     }
 
+    /// The masking key, if there is one.
+    #[inline]
+    pub(super) const fn key(&self) -> Option<[u8; 4]> {
+        self.mask
+    }
+
     /// Puts bytes into the mask, or out of it; they come `offset` behind what has been taken.
     #[inline]
     pub(super) fn mask(&self, offset: usize, bytes: &mut [u8]) {
