@@ -100,8 +100,8 @@ fn check_version(head: &RequestHead<'_>) -> Result<(), HandshakeError> {
     }
 }
 
-/// RFC 6455 §4.2.1: "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16 bytes in
-/// length."
+/// RFC 6455 §4.2.1: "A |Sec-WebSocket-Key| header field with a base64-encoded (see Section 4 of [RFC4648]) value that, when
+/// decoded, is 16 bytes in length."
 fn check_key<'h>(head: &RequestHead<'h>) -> Result<&'h str, HandshakeError> {
     // RFC 6455 §11.3.1: "The |Sec-WebSocket-Key| header field MUST NOT appear more than once in an HTTP request."
     let value = once(head, "sec-websocket-key")?.ok_or(HandshakeError::KeyMissing)?;

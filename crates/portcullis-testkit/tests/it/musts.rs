@@ -9,7 +9,7 @@ use crate::tree::{files, read};
 const MUSTS: &str = "crates/portcullis-proto/testdata/musts.toml";
 
 /// How many rows there are of each RFC at least: fewer, and some have been lost.
-const ROWS_MIN: [(&str, usize); 2] = [("RFC 6455 §", 127), ("RFC 7692 §", 22)];
+const ROWS_MIN: [(&str, usize); 2] = [("RFC 6455 §", 127), ("RFC 7692 §", 27)];
 
 /// One row of the list.
 struct Must {
