@@ -21,7 +21,9 @@ cargo xtask COMMAND
   docs      build the documentation with warnings as errors
   deny      licenses, sources and forbidden dependencies
   fuzz [S]  replay the seeds of each fuzz target, then run each for S seconds (5)
-  autobahn  the Autobahn fuzzing client against `portcullis echo`
+  autobahn [server|client] [--full]
+            the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
+            messages in each compression case instead of 50, for half an hour instead of two minutes
   bench     all benchmarks
   ci        fmt, lint, docs, deny, test
 ";
@@ -44,7 +46,14 @@ fn main() -> ExitCode {
             let seconds = arguments.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(5);
             fuzz::smoke(&mut report, seconds);
         }
-        Some("autobahn") => tests::autobahn(&mut report),
+        Some("autobahn") => {
+            let known = |argument: &&String| matches!(argument.as_str(), "server" | "client" | "--full");
+            if let Some(unknown) = arguments.iter().skip(1).find(|argument| !known(argument)) {
+                eprint!("{unknown}: no argument of autobahn\n\n{HELP}");
+                return ExitCode::from(2);
+            }
+            tests::autobahn(&mut report, arguments.get(1..).unwrap_or_default());
+        }
         Some("bench") => checks::bench(&mut report),
         Some("ci") => {
             checks::fmt(&mut report);

@@ -11,7 +11,7 @@ pub(crate) fn all(report: &mut Report) {
     bare(report);
     examples(report);
     end_to_end(report);
-    autobahn(report);
+    autobahn(report, &[]);
     fuzz::smoke(report, 5);
 }
 
@@ -53,12 +53,23 @@ fn end_to_end(report: &mut Report) {
     report.step("end to end", Command::new("bash").arg(script).current_dir(root()));
 }
 
-/// The Autobahn suite runs on Python 2.7 alone; without one the script says so and counts a skip.
-pub(crate) fn autobahn(report: &mut Report) {
+/// All cases of the Autobahn suite, against the server, the client, or both; with `--full` as many messages as it has. It
+/// runs on Python 2.7 alone; without one the script says so and counts a skip.
+pub(crate) fn autobahn(report: &mut Report, arguments: &[String]) {
     let script = "crates/portcullis-server/tests/e2e/autobahn/run";
     if !setup::exists(script) {
         report.skip("Autobahn", "there is no script for it");
         return;
     }
-    report.step("Autobahn", Command::new("bash").arg(script).current_dir(root()));
+    let full = arguments.iter().any(|argument| argument == "--full");
+    let named = |side: &str| arguments.iter().any(|argument| argument == side);
+    let one = named("server") || named("client");
+    for side in ["server", "client"] {
+        if one && !named(side) {
+            continue;
+        }
+        let mut command = Command::new("bash");
+        command.args([script, side]).args(full.then_some("--full")).current_dir(root());
+        report.step(&format!("Autobahn, {side}"), &mut command);
+    }
 }
