@@ -27,3 +27,8 @@ pub use {
     storage::{SliceStorage, Storage, StorageFull},
     wire::CloseCode,
 };
+
+/// The examples of the how-to are tests.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../INTEGRATION.md")]
+mod integration {}
