@@ -64,10 +64,8 @@ fn clauses(prefix: &str) -> Vec<Clause> {
         Some(Value::Array(clauses)) => clauses,
         _ => Vec::new(),
     };
-    let table = |value| match value {
-        Value::Table(table) => Clause(table),
-        other => panic!("{other} is no clause"),
-    };
+    let table =
+        |value| if let Value::Table(table) = value { Clause(table) } else { panic!("{value} is no clause") };
     data(prefix).into_iter().flat_map(of_file).map(table).collect()
 }
 

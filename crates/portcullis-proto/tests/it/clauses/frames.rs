@@ -22,14 +22,19 @@ type Teller = fn(Side, &mut dyn Iterator<Item = &[u8]>) -> Story;
 const STORAGES: &[(&str, Teller)] = &[
     ("SliceStorage", |side, pieces| {
         let mut memory = [0; MESSAGE_LEN_MAX];
-        story(side, SliceStorage::new(&mut memory), pieces)
+        story(config(side), SliceStorage::new(&mut memory), pieces)
+    }),
+    ("no storage at all, streaming", |side, pieces| {
+        story(config(side).with_streaming(true), SliceStorage::new(&mut []), pieces)
     }),
     #[cfg(feature = "heapless")]
     ("HeaplessStorage", |side, pieces| {
-        story(side, portcullis_proto::HeaplessStorage::<MESSAGE_LEN_MAX>::new(), pieces)
+        story(config(side), portcullis_proto::HeaplessStorage::<MESSAGE_LEN_MAX>::new(), pieces)
     }),
     #[cfg(feature = "alloc")]
-    ("VecStorage", |side, pieces| story(side, portcullis_proto::VecStorage::new(MESSAGE_LEN_MAX), pieces)),
+    ("VecStorage", |side, pieces| {
+        story(config(side), portcullis_proto::VecStorage::new(MESSAGE_LEN_MAX), pieces)
+    }),
 ];
 
 pub(super) fn config(side: Side) -> Config {
@@ -52,22 +57,32 @@ fn line(event: &Event<'_>) -> String {
             format!("close {code} {}", to_hex(reason))
         }
         Event::Closed { clean } => format!("closed {}", if *clean { "clean" } else { "unclean" }),
-        other => format!("{other:?}"),
+        other @ (Event::Fragment { .. } | _) => format!("{other:?}"),
     };
     words.trim_end().to_owned()
 }
 
-/// Feeds all pieces, takes what is owed, ends the transport.
-fn story<S: Storage>(side: Side, storage: S, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
-    let mut connection = Connection::new(config(side), NOW, [7; 32], storage);
-    let mut told = Vec::new();
+/// Feeds all pieces, takes what is owed, ends the transport. A streamed message is told when its last part is there, so
+/// that its story is that of any other.
+fn story<S: Storage>(config: Config, storage: S, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
+    let mut connection = Connection::new(config, NOW, [7; 32], storage);
+    let (mut told, mut streamed) = (Vec::new(), Vec::new());
     'pieces: for piece in pieces {
         let mut piece = piece.to_vec();
         let mut rest = piece.as_mut_slice();
         while !rest.is_empty() {
             let consumed = match connection.handle_input(NOW, rest) {
                 Ok(step) => {
-                    told.extend(step.event.as_ref().map(line));
+                    match step.event {
+                        Some(Event::Fragment { kind, payload, is_last }) => {
+                            streamed.extend_from_slice(payload);
+                            if is_last {
+                                told.push(line(&Event::Message { kind, payload: &mut streamed }));
+                                streamed.clear();
+                            }
+                        }
+                        event => told.extend(event.as_ref().map(line)),
+                    }
                     step.consumed
                 }
                 Err(error) => {
