@@ -1,11 +1,14 @@
 //! The asynchronous boundary: a node asks with a [`Command`] and is answered, now or later, by a [`Completion`].
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use portcullis_time::Instant;
 
-use crate::id::{ConnectionId, Epoch, Fencing, NodeId, Position, ResumeToken, SessionId};
+use crate::{
+    Arc,
+    id::{ConnectionId, Epoch, Fencing, NodeId, Position, ResumeToken, SessionId},
+};
 
 /// Who asks: a connection, for the session that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

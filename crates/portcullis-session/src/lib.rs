@@ -10,6 +10,12 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+// Small machines without compare-and-swap have one core and no threads: there a plain count is enough.
+#[cfg(all(feature = "alloc", not(target_has_atomic = "ptr")))]
+use alloc::rc::Rc as Arc;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use alloc::sync::Arc;
+
 #[cfg(feature = "alloc")]
 mod boundary;
 mod config;

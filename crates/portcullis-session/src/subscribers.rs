@@ -1,10 +1,10 @@
 //! Who on this node receives which channel.
 
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use hashbrown::HashMap;
 
-use crate::id::ConnectionId;
+use crate::{Arc, id::ConnectionId};
 
 /// A node's fan-out table: a channel's event comes once to the node and goes from here to each connection.
 ///

@@ -1,11 +1,12 @@
 //! A channel: its log, the nodes that receive it, and who is present.
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use portcullis_time::Instant;
 
 use super::log::Log;
 use crate::{
+    Arc,
     boundary::Completion,
     id::{Epoch, NodeId},
 };

@@ -1,10 +1,11 @@
 //! A channel's log: epoch, offsets without holes, bounded by count, bytes and age.
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use portcullis_time::Instant;
 
 use crate::{
+    Arc,
     boundary::Entry,
     config::{Config, ENTRY_COST},
     id::{Epoch, Position},

@@ -6,15 +6,13 @@ mod publish;
 mod session;
 mod subscribe;
 
-use alloc::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-};
+use alloc::collections::{BTreeSet, VecDeque};
 
 use hashbrown::HashMap;
 use portcullis_time::Instant;
 
 use crate::{
+    Arc,
     boundary::{Backend, Caller, Command, Completion, Refusal},
     config::Config,
     id::{ConnectionId, Epoch, NodeId, SessionId},

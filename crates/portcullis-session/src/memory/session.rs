@@ -1,11 +1,12 @@
 //! Sessions: opened, taken over, left, ended.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 
 use portcullis_time::Instant;
 
 use super::{Due, MemoryBackend, subscribe::own_channel};
 use crate::{
+    Arc,
     boundary::{Caller, Completion, Refusal, Resume},
     id::{ConnectionId, Fencing, NodeId, Position, ResumeToken, SessionId},
 };

@@ -1,11 +1,12 @@
 //! Subscriptions: a channel held, delivered, recovered from a position, let go.
 
-use alloc::{format, sync::Arc};
+use alloc::format;
 
 use portcullis_time::Instant;
 
 use super::{MemoryBackend, session::Held};
 use crate::{
+    Arc,
     boundary::{Caller, Completion, Refusal},
     id::{ConnectionId, NodeId, Position},
     name::{USER_PREFIX, is_channel_name, is_user_channel},
