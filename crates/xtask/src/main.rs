@@ -2,6 +2,7 @@
 
 mod checks;
 mod fuzz;
+mod nostd;
 mod packages;
 mod report;
 mod setup;
@@ -20,6 +21,7 @@ cargo xtask COMMAND
   lint      clippy with warnings as errors, for each set of features
   docs      build the documentation with warnings as errors
   deny      licenses, sources and forbidden dependencies
+  nostd     the no_std crates for Cortex-M4F, Cortex-M0 and RISC-V
   fuzz [S]  replay the seeds of each fuzz target, then run each for S seconds (5)
   autobahn [server|client] [--full]
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             let seconds = arguments.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(5);
             fuzz::smoke(&mut report, seconds);
         }
+        Some("nostd") => nostd::all(&mut report),
         Some("autobahn") => {
             let known = |argument: &&String| matches!(argument.as_str(), "server" | "client" | "--full");
             if let Some(unknown) = arguments.iter().skip(1).find(|argument| !known(argument)) {

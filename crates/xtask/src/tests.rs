@@ -4,11 +4,12 @@ use std::process::Command;
 
 use crate::packages::{self, cargo};
 use crate::report::Report;
-use crate::{fuzz, root, setup};
+use crate::{fuzz, nostd, root, setup};
 
 pub(crate) fn all(report: &mut Report) {
     crates(report);
     bare(report);
+    nostd::all(report);
     examples(report);
     end_to_end(report);
     autobahn(report, &[]);
