@@ -22,18 +22,18 @@ type Teller = fn(Side, &mut dyn Iterator<Item = &[u8]>) -> Story;
 const STORAGES: &[(&str, Teller)] = &[
     ("SliceStorage", |side, pieces| {
         let mut memory = [0; MESSAGE_LEN_MAX];
-        story(config(side), SliceStorage::new(&mut memory), pieces)
+        plain(config(side), SliceStorage::new(&mut memory), pieces)
     }),
     ("no storage at all, streaming", |side, pieces| {
-        story(config(side).with_streaming(true), SliceStorage::new(&mut []), pieces)
+        plain(config(side).with_streaming(true), SliceStorage::new(&mut []), pieces)
     }),
     #[cfg(feature = "heapless")]
     ("HeaplessStorage", |side, pieces| {
-        story(config(side), portcullis_proto::HeaplessStorage::<MESSAGE_LEN_MAX>::new(), pieces)
+        plain(config(side), portcullis_proto::HeaplessStorage::<MESSAGE_LEN_MAX>::new(), pieces)
     }),
     #[cfg(feature = "alloc")]
     ("VecStorage", |side, pieces| {
-        story(config(side), portcullis_proto::VecStorage::new(MESSAGE_LEN_MAX), pieces)
+        plain(config(side), portcullis_proto::VecStorage::new(MESSAGE_LEN_MAX), pieces)
     }),
 ];
 
@@ -62,10 +62,31 @@ fn line(event: &Event<'_>) -> String {
     words.trim_end().to_owned()
 }
 
+/// The story of a connection without extensions.
+fn plain<S: Storage>(config: Config, storage: S, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
+    story(Connection::new(config, NOW, [7; 32], storage), pieces)
+}
+
+/// The story of a connection that may compress, over plain frames.
+#[cfg(feature = "deflate")]
+fn compressing(side: Side, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
+    use portcullis_proto::{
+        VecStorage,
+        deflate::DeflateConfig,
+        handshake::{ClientRequest, RequestHead},
+    };
+    let (deflate, offer) = (DeflateConfig::server(), DeflateConfig::client().offer());
+    let request = ClientRequest { extensions: Some(&offer), ..ClientRequest::new("a", "/") };
+    let mut head = [0; 512];
+    let len = request.emit([0; 16], &mut head).unwrap();
+    let agreed = deflate.accept(RequestHead::parse(&head[..len]).unwrap().upgrade().unwrap().extensions());
+    let connection = Connection::new(config(side), NOW, [7; 32], VecStorage::new(MESSAGE_LEN_MAX));
+    story(connection.with_deflate(agreed.unwrap(), &deflate), pieces)
+}
+
 /// Feeds all pieces, takes what is owed, ends the transport. A streamed message is told when its last part is there, so
 /// that its story is that of any other.
-fn story<S: Storage>(config: Config, storage: S, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
-    let mut connection = Connection::new(config, NOW, [7; 32], storage);
+fn story<S: Storage>(mut connection: Connection<S>, pieces: &mut dyn Iterator<Item = &[u8]>) -> Story {
     let (mut told, mut streamed) = (Vec::new(), Vec::new());
     'pieces: for piece in pieces {
         let mut piece = piece.to_vec();
@@ -117,6 +138,14 @@ fn owed<S: Storage>(connection: &mut Connection<S>) -> Vec<u8> {
     all
 }
 
+/// Whether the clause is about the first reserved bit of a message, which compression gives a meaning.
+#[cfg(feature = "deflate")]
+fn is_about_rsv1(clause: &Clause) -> bool {
+    let id = clause.id();
+    let alone = id.starts_with("reserved-bits-1-on-text-") || id.starts_with("reserved-bits-1-on-binary-");
+    alone || id.starts_with("reserved-bit-1-on-") || id == "reserved-bits-behind-a-message"
+}
+
 fn side(clause: &Clause) -> Side {
     match clause.text("side") {
         "server" => Side::Server,
@@ -160,6 +189,28 @@ fn every_clause_of_frames_at_every_cut_on_every_storage() {
     let all = clauses("frames-");
     let failures: Vec<String> = all.iter().filter_map(judge).collect();
     println!("{} clauses of frames on {} storages", all.len(), STORAGES.len());
+    none(&failures);
+}
+
+/// RFC 7692 §6: what is not compressed is what it always was, on a connection that may compress too.
+#[cfg(feature = "deflate")]
+#[test]
+fn every_clause_of_frames_where_compression_is_agreed_on() {
+    let (mut failures, mut count) = (Vec::new(), 0);
+    for clause in clauses("frames-").iter().filter(|clause| !is_about_rsv1(clause)) {
+        let (side, input) = (side(clause), hex(clause.text("input")));
+        let expected = Story { told: clause.list("expect"), sent: to_hex(&hex(clause.text("sent"))) };
+        count += 1;
+        for size in [input.len(), 1, 2, 7] {
+            let got = compressing(side, &mut input.chunks(size));
+            if got != expected {
+                let headline = clause.headline();
+                failures
+                    .push(format!("{headline}\n  by {size}\n  expected {expected:?}\n  got      {got:?}"));
+            }
+        }
+    }
+    println!("{count} clauses of frames where compression is agreed on");
     none(&failures);
 }
 
