@@ -2,6 +2,7 @@
 
 mod checks;
 mod fuzz;
+mod instructions;
 mod nostd;
 mod packages;
 mod report;
@@ -27,6 +28,8 @@ cargo xtask COMMAND
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
             messages in each compression case instead of 50, for half an hour instead of two minutes
   bench     all benchmarks
+  instructions [--bless]
+            count the instructions of the hot paths; fail when there are more than in the baseline, or accept them
   ci        fmt, lint, docs, deny, test
 ";
 
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
             tests::autobahn(&mut report, arguments.get(1..).unwrap_or_default());
+        }
+        Some("instructions") => {
+            instructions::check(&mut report, arguments.get(1).is_some_and(|argument| argument == "--bless"));
         }
         Some("bench") => checks::bench(&mut report),
         Some("ci") => {

@@ -21,6 +21,14 @@ pub(crate) fn cargo_deny() -> bool {
     has("cargo-deny", "--version") || run(cargo().args(["install", "--locked", "cargo-deny"]))
 }
 
+/// Only root can install; others are told by the step that needs it.
+pub(crate) fn valgrind() -> bool {
+    let has_it = || has("valgrind", "--version");
+    let install = || run(Command::new("apt-get").args(["install", "-y", "-q", "valgrind"]));
+    let update = || run(Command::new("apt-get").args(["update", "-q"]));
+    has_it() || install() || (update() && install()) || has_it()
+}
+
 /// Whether `path` of the workspace is there.
 pub(crate) fn exists(path: &str) -> bool {
     root().join(path).exists()

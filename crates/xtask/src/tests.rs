@@ -4,13 +4,14 @@ use std::process::Command;
 
 use crate::packages::{self, cargo};
 use crate::report::Report;
-use crate::{fuzz, nostd, root, setup};
+use crate::{fuzz, instructions, nostd, root, setup};
 
 pub(crate) fn all(report: &mut Report) {
     crates(report);
     bare(report);
     nostd::all(report);
     examples(report);
+    instructions::check(report, false);
     end_to_end(report);
     autobahn(report, &[]);
     fuzz::smoke(report, 5);
