@@ -2,6 +2,8 @@
 
 mod bytes;
 mod close_codes;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod frames;
 mod handshake;
 mod memory;
