@@ -40,7 +40,7 @@ impl Storage for Boundless {
         &mut self.0
     }
     fn extend(&mut self, bytes: &[u8]) -> Result<(), StorageFull> {
-        assert!(self.0.len() + bytes.len() < 4_096, "more than what was fed");
+        assert!(self.0.len() + bytes.len() < 100_000, "more than what was fed");
         self.0.extend_from_slice(bytes);
         Ok(())
     }
@@ -220,6 +220,37 @@ fn what_is_discarded_is_counted_in_64_bits() {
                 Ok(0),
                 "the close is a part of the frame of {len:#x}"
             );
+        }
+    }
+}
+
+/// The limits of the data files are below 65,535, where a length stops being one of 16 bits.
+#[test]
+fn lengths_are_minimal_whatever_the_limits() {
+    for side in SIDES {
+        let masked = if side == Side::Server { 0x80 } else { 0 };
+        let key = if side == Side::Server { vec![0; 4] } else { Vec::new() };
+        for (len, width, is_minimal) in [
+            (0_u64, 2, false),
+            (125, 2, false),
+            (126, 2, true),
+            (65_535, 2, true),
+            (0, 8, false),
+            (125, 8, false),
+            (126, 8, false),
+            (65_535, 8, false),
+            (65_536, 8, true),
+        ] {
+            let short = if width == 2 { 126 } else { 127 };
+            let head =
+                [vec![0x82, masked | short], len.to_be_bytes()[8 - width..].to_vec(), key.clone()].concat();
+            let frame = [head, vec![7; usize::try_from(len).unwrap()]].concat();
+            for size in [1, frame.len()] {
+                let mut connection =
+                    Connection::new(config(side, u64::MAX, u64::MAX), NOW, [7; 32], Boundless::default());
+                let expected = if is_minimal { Ok(1) } else { Err(ProtocolError::NonMinimalLength) };
+                assert_eq!(feed(&mut connection, &frame, size), expected, "{len} in {width} bytes by {size}");
+            }
         }
     }
 }
