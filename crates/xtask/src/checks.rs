@@ -6,16 +6,21 @@ use crate::setup;
 
 pub(crate) fn fmt(report: &mut Report) {
     report.step("format", cargo().args(["fmt", "--all", "--check"]));
-    report.step(
-        "format of examples/bare",
-        cargo().args(["fmt", "--check", "--manifest-path", "examples/bare/Cargo.toml"]),
-    );
+    for example in ["examples/bare", "examples/mcu"] {
+        let manifest = format!("{example}/Cargo.toml");
+        report.step(
+            &format!("format of {example}"),
+            cargo().args(["fmt", "--check", "--manifest-path", &manifest]),
+        );
+    }
 }
 
 pub(crate) fn lint(report: &mut Report) {
     let strict = ["--", "-D", "warnings"];
     let everything = ["clippy", "--workspace", "--all-targets", "--all-features"];
     report.step("clippy, all features", cargo().args(everything).args(strict));
+    let mcu = ["clippy", "--manifest-path", "examples/mcu/Cargo.toml", "--all-targets"];
+    report.step("clippy of examples/mcu", cargo().args(mcu).args(strict));
     for package in packages::all() {
         if let Some(set) = package.feature_sets.first().filter(|_| package.feature_sets.len() > 1) {
             let name = format!("clippy {} {}", package.name, set.join(" "));

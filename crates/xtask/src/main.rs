@@ -1,8 +1,10 @@
 //! The commands of this workspace: `cargo xtask help`.
 
 mod checks;
+mod elf;
 mod fuzz;
 mod instructions;
+mod mcu;
 mod nostd;
 mod packages;
 mod report;
@@ -23,10 +25,11 @@ cargo xtask COMMAND
   docs      build the documentation with warnings as errors
   deny      licenses, sources and forbidden dependencies
   nostd     the no_std crates for Cortex-M4F, Cortex-M0 and RISC-V
+  mcu       the clauses of portcullis-proto on a Cortex-M3 in qemu; its flash and RAM
   fuzz [S]  replay the seeds of each fuzz target, then run each for S seconds (5)
-  autobahn [server|client] [--full]
+  autobahn [server|client|client-zlib] [--full]
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
-            messages in each compression case instead of 50, for half an hour instead of two minutes
+            messages in each compression case instead of 50: some twenty minutes for each instead of one
   bench     all benchmarks
   instructions [--bless]
             count the instructions of the hot paths; fail when there are more than in the baseline, or accept them
@@ -52,8 +55,11 @@ fn main() -> ExitCode {
             fuzz::smoke(&mut report, seconds);
         }
         Some("nostd") => nostd::all(&mut report),
+        Some("mcu") => mcu::all(&mut report),
         Some("autobahn") => {
-            let known = |argument: &&String| matches!(argument.as_str(), "server" | "client" | "--full");
+            let known = |argument: &&String| {
+                matches!(argument.as_str(), "server" | "client" | "client-zlib" | "--full")
+            };
             if let Some(unknown) = arguments.iter().skip(1).find(|argument| !known(argument)) {
                 eprint!("{unknown}: no argument of autobahn\n\n{HELP}");
                 return ExitCode::from(2);

@@ -112,6 +112,15 @@ impl Cross {
         }
         command
     }
+
+    /// The linker of the toolchain that runs this, for a compiler that comes without one.
+    pub(crate) fn linker(&self) -> Option<PathBuf> {
+        if !matches!(self, Self::Debian(_)) {
+            return None;
+        }
+        let hosts = fs::read_dir(sysroot()?.join("lib/rustlib")).ok()?.filter_map(Result::ok);
+        hosts.map(|host| host.path().join("bin/rust-lld")).find(|linker| linker.exists())
+    }
 }
 
 /// Where the toolchain that runs this keeps its libraries.

@@ -48,6 +48,11 @@ impl Report {
             }
         }
         let success = child.wait().is_ok_and(|status| status.success());
+        self.add(name, success, passed, failed, skipped);
+        success
+    }
+
+    fn add(&mut self, name: &str, success: bool, mut passed: u64, mut failed: u64, skipped: u64) {
         // A step without tests of its own is one test.
         if passed + failed + skipped == 0 {
             passed = u64::from(success);
@@ -60,7 +65,13 @@ impl Report {
         self.skipped += skipped;
         let outcome = if success { Outcome::Passed } else { Outcome::Failed };
         self.steps.push((format!("{name} ({passed} passed, {failed} failed, {skipped} skipped)"), outcome));
-        success
+    }
+
+    /// Records a step that ran elsewhere, with the results of tests in what it told.
+    pub(crate) fn record(&mut self, name: &str, success: bool, told: &str) {
+        let sum = |sum: (u64, u64, u64), add: (u64, u64, u64)| (sum.0 + add.0, sum.1 + add.1, sum.2 + add.2);
+        let (passed, failed, skipped) = told.lines().filter_map(counts).fold((0, 0, 0), sum);
+        self.add(name, success, passed, failed, skipped);
     }
 
     /// Records that `name` could not run, loudly.

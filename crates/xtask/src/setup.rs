@@ -29,6 +29,17 @@ pub(crate) fn valgrind() -> bool {
     has_it() || install() || (update() && install()) || has_it()
 }
 
+/// Whether `program` starts, installing its package of Debian where that is possible.
+pub(crate) fn apt_program(program: &str, package: &str) -> bool {
+    let install = || {
+        let mut command = Command::new("apt-get");
+        command.args(["install", "-y", "-qq", "--no-install-recommends", package]);
+        run(command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null()))
+    };
+    let update = || run(Command::new("apt-get").args(["-qq", "update"]));
+    has(program, "--version") || ((install() || (update() && install())) && has(program, "--version"))
+}
+
 /// Whether `path` of the workspace is there.
 pub(crate) fn exists(path: &str) -> bool {
     root().join(path).exists()

@@ -4,12 +4,13 @@ use std::process::Command;
 
 use crate::packages::{self, cargo};
 use crate::report::Report;
-use crate::{fuzz, instructions, nostd, root, setup};
+use crate::{fuzz, instructions, mcu, nostd, root, setup};
 
 pub(crate) fn all(report: &mut Report) {
     crates(report);
     bare(report);
     nostd::all(report);
+    mcu::all(report);
     examples(report);
     instructions::check(report, false);
     end_to_end(report);
@@ -55,8 +56,8 @@ fn end_to_end(report: &mut Report) {
     report.step("end to end", Command::new("bash").arg(script).current_dir(root()));
 }
 
-/// All cases of the Autobahn suite, against the server, the client, or both; with `--full` as many messages as it has. It
-/// runs on Python 2.7 alone; without one the script says so and counts a skip.
+/// All cases of the Autobahn suite, against the server and the client (with both engines of compression); with `--full`
+/// as many messages as it has. It runs on Python 2.7 alone; without one the script says so and counts a skip.
 pub(crate) fn autobahn(report: &mut Report, arguments: &[String]) {
     let script = "crates/portcullis-server/tests/e2e/autobahn/run";
     if !setup::exists(script) {
@@ -64,10 +65,9 @@ pub(crate) fn autobahn(report: &mut Report, arguments: &[String]) {
         return;
     }
     let full = arguments.iter().any(|argument| argument == "--full");
-    let named = |side: &str| arguments.iter().any(|argument| argument == side);
-    let one = named("server") || named("client");
-    for side in ["server", "client"] {
-        if one && !named(side) {
+    let sides: Vec<&String> = arguments.iter().filter(|argument| *argument != "--full").collect();
+    for side in ["server", "client", "client-zlib"] {
+        if !sides.is_empty() && !sides.iter().any(|named| *named == side) {
             continue;
         }
         let mut command = Command::new("bash");
