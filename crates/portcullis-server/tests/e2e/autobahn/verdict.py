@@ -1,10 +1,14 @@
 """Reads the reports of wstest and says what they come to: a line for each case that failed, a table, the sums.
 
     verdict.py CASES REPORT...      CASES is how many results there must be, 0 for any number
+
+A peer that agrees to compression and then sends everything as it is passes each case of the suite. So there is a second
+table: what was compressed, by group of cases.
 """
 
 import collections
 import json
+import os
 import sys
 
 GOOD = ("OK", "INFORMATIONAL")
@@ -22,12 +26,48 @@ def verdict(result):
     return result["behavior"] if result["behavior"] in COLUMNS else "FAILED"
 
 
+class Group:
+    """What the cases of one group, such as 13.2, sent in each direction, in bytes."""
+
+    def __init__(self):
+        self.cases = self.messages = 0
+        self.sent, self.sent_plain = 0, 0
+        self.received, self.received_plain = 0, 0
+
+    def add(self, traffic):
+        self.cases += 1
+        self.messages += traffic["incomingWebSocketMessages"]
+        # The suite's incoming is what the peer under test sent.
+        self.sent += traffic["incomingOctetsWebSocketLevel"]
+        self.sent_plain += traffic["incomingOctetsAppLevel"]
+        self.received += traffic["outgoingOctetsWebSocketLevel"]
+        self.received_plain += traffic["outgoingOctetsAppLevel"]
+
+
+def print_traffic(groups):
+    print("\n| compression | cases | messages | sent, of its length | received, of its length |")
+    print("|---|---|---|---|---|")
+    for name in sorted(groups, key=number):
+        group = groups[name]
+        sent, received = group.sent / group.sent_plain, group.received / group.received_plain
+        print(f"| {name} | {group.cases} | {group.messages} | {sent:.0%} | {received:.0%} |")
+    print()
+
+
 def main(expected, reports):
     results = {}
+    groups = collections.defaultdict(Group)
     for report in reports:
         with open(report) as file:
             for cases in json.load(file).values():
                 results.update(cases)
+                for case, result in cases.items():
+                    if number(case)[0] not in (12, 13):
+                        continue
+                    with open(os.path.join(os.path.dirname(report), result["reportfile"])) as details:
+                        traffic = json.load(details)["trafficStats"]
+                    if traffic:
+                        groups[case.rpartition(".")[0]].add(traffic)
 
     chapters = collections.defaultdict(collections.Counter)
     failed = 0
@@ -46,6 +86,8 @@ def main(expected, reports):
         print(f"| {chapter} | " + " | ".join(str(chapters[chapter][column]) for column in COLUMNS) + " |")
     print("| all | " + " | ".join(str(total[column]) for column in COLUMNS) + " |")
 
+    if groups:
+        print_traffic(groups)
     if expected and len(results) != expected:
         failed += 1
         print(f"{len(results)} cases ran; {expected} were expected")
