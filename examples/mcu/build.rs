@@ -18,6 +18,7 @@ fn main() {
     println!("cargo::rerun-if-changed=memory.x");
     let mut tables = Tables::default();
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     for file in files {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
