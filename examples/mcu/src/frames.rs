@@ -51,31 +51,57 @@ pub(crate) fn passes(
     traces: &mut u32,
     out: &mut dyn Write,
 ) -> bool {
-    for cut in Cut::all(clause.input.len()) {
-        *traces += 1;
-        let mut trace = Trace::new(hash, clause.story);
-        if tell(clause, cut, memory, &mut trace).is_none() || !trace.is_right() {
-            let _ = write!(out, "FAILED {}, {cut}\nexpected\n{}got\n", clause.id, clause.story);
-            let _ = tell(clause, cut, memory, &mut Trace::new(&mut Hash::new(), "").shown(out));
-            return false;
+    for is_streaming in [false, true] {
+        for cut in Cut::all(clause.input.len()) {
+            *traces += 1;
+            let how = How { cut, is_streaming };
+            let mut trace = Trace::new(hash, clause.story);
+            if tell(clause, how, memory, &mut trace).is_none() || !trace.is_right() {
+                let way = if is_streaming { "streaming, " } else { "" };
+                let _ = write!(out, "FAILED {}, {way}{cut}\nexpected\n{}got\n", clause.id, clause.story);
+                let _ = tell(clause, how, memory, &mut Trace::new(&mut Hash::new(), "").shown(out));
+                return false;
+            }
         }
     }
     true
 }
 
-/// The story of one clause, cut in one way. `None`: a step made no progress.
-fn tell(clause: &Clause, cut: Cut, memory: &mut Memory, trace: &mut Trace<'_>) -> Option<()> {
+/// One way to run a clause.
+#[derive(Clone, Copy)]
+struct How {
+    cut: Cut,
+    /// Whether messages come in parts, from a connection that has no storage at all.
+    is_streaming: bool,
+}
+
+/// Where the parts of a streamed message come together, so that its story is that of any other.
+struct Parts<'m> {
+    memory: &'m mut [u8],
+    len: usize,
+}
+
+/// The story of one clause. `None`: a step made no progress.
+fn tell(clause: &Clause, how: How, memory: &mut Memory, trace: &mut Trace<'_>) -> Option<()> {
     let side = if clause.is_server { Side::Server } else { Side::Client };
     let input = memory.input.get_mut(..clause.input.len())?;
     input.copy_from_slice(clause.input);
-    let storage = SliceStorage::new(memory.storage.get_mut(..MESSAGE_LEN_MAX)?);
-    let mut connection = Connection::new(config(side), NOW, [7; 32], storage);
-    'pieces: for piece in cut.pieces(input.len()) {
+    let memory = memory.storage.get_mut(..MESSAGE_LEN_MAX)?;
+    let (storage, memory) = if how.is_streaming { (&mut [][..], memory) } else { (memory, &mut [][..]) };
+    let config = config(side).with_streaming(how.is_streaming);
+    let mut connection = Connection::new(config, NOW, [7; 32], SliceStorage::new(storage));
+    let mut parts = Parts { memory, len: 0 };
+    'pieces: for piece in how.cut.pieces(input.len()) {
         let mut rest = input.get_mut(piece)?;
         while !rest.is_empty() {
             let consumed = match connection.handle_input(NOW, rest) {
                 Ok(step) => {
-                    step.event.as_ref().map_or(Some(()), |event| line(event, trace))?;
+                    match step.event {
+                        Some(Event::Fragment { kind, payload, is_last }) => {
+                            parts.tell(kind, payload, is_last, trace)?;
+                        }
+                        event => event.as_ref().map_or(Some(()), |event| line(event, trace))?,
+                    }
                     step.consumed
                 }
                 Err(error) => {
@@ -92,6 +118,20 @@ fn tell(clause: &Clause, cut: Cut, memory: &mut Memory, trace: &mut Trace<'_>) -
     let end = connection.handle_eof(NOW);
     end.as_ref().map_or(Some(()), |event| line(event, trace))?;
     writeln!(trace, "sent{}", Hex(sent)).ok()
+}
+
+impl Parts<'_> {
+    fn tell(&mut self, kind: MessageKind, part: &[u8], is_last: bool, trace: &mut Trace<'_>) -> Option<()> {
+        trace.hash.len(part.len());
+        self.memory.get_mut(self.len..self.len + part.len())?.copy_from_slice(part);
+        self.len += part.len();
+        if is_last {
+            let payload = self.memory.get_mut(..self.len)?;
+            self.len = 0;
+            line(&Event::Message { kind, payload }, trace)?;
+        }
+        Some(())
+    }
 }
 
 /// One event as the data files write it.
@@ -164,6 +204,6 @@ mod tests {
         clause.story = "text\nclosed unclean\nsent\n";
         traces = 0;
         assert!(passes(&clause, &mut memory, &mut Hash::new(), &mut traces, &mut out));
-        assert_eq!(traces, 7, "whole, byte by byte, 5 cuts");
+        assert_eq!(traces, 14, "whole, byte by byte, 5 cuts, each gathered and streamed");
     }
 }
