@@ -6,10 +6,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod blocking;
 mod config;
 mod connection;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+#[cfg(feature = "alloc")]
+pub mod endpoint;
 mod error;
 pub mod handshake;
 mod random;
