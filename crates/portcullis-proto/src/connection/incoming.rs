@@ -43,7 +43,7 @@ impl Incoming {
         if !matches!(self.kind, MessageKind::Text) {
             return Ok(());
         }
-        // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
+        // RFC 6455 §8.1: "that endpoint MUST _Fail the WebSocket Connection_."
         self.utf8.push(bytes).map_err(|_| ProtocolError::InvalidUtf8)?;
         self.finish(ends)
     }

@@ -316,7 +316,7 @@ impl<S: Storage> Connection<S> {
     fn handle_any<'a>(&'a mut self, now: Instant, input: &'a mut [u8]) -> Result<Step<'a>, ProtocolError> {
         match self.state {
             State::Failed(error) => return Err(error),
-            // RFC 6455 §1.4: "After receiving a control frame indicating the connection should be closed, that peer discards any
+            // RFC 6455 §1.4: "after receiving a control frame indicating the connection should be closed, a peer discards any
             // further data received."
             State::Complete | State::Ended { .. } => return Ok(Step { consumed: input.len(), event: None }),
             State::Open | State::CloseSent => {}

@@ -24,9 +24,10 @@ impl<S: Storage> Connection<S> {
         let mask = mask_for(self.config.side, &mut self.random);
         #[cfg(feature = "deflate")]
         if let Some(deflate) = &mut self.deflate
-            && let Some(compressor) = deflate.compressor(self.config.side, message.payload().len())
+            && let Some((compressor, stands_alone)) =
+                deflate.compressor(self.config.side, message.payload().len())
         {
-            return Ok(compressor.write_frame(message, mask, out)?);
+            return Ok(compressor.write_frame(message, mask, stands_alone, out)?);
         }
         Ok(encode_frame(message.kind().opcode(), true, message.payload(), mask, out)?)
     }
@@ -97,7 +98,7 @@ impl<S: Storage> Connection<S> {
         {
             deflate.forget();
             compressor.forget();
-            return Ok(compressor.write_frame(message, mask, out)?);
+            return Ok(compressor.write_frame(message, mask, true, out)?);
         }
         Ok(encode_frame(message.kind().opcode(), true, message.payload(), mask, out)?)
     }
@@ -172,6 +173,7 @@ impl<S: Storage> Connection<S> {
 }
 
 /// RFC 6455 §5.3: "The masking key needs to be unpredictable"; a fresh one for each frame of a client.
+#[inline]
 pub(super) fn mask_for(side: Side, random: &mut Random) -> Option<[u8; 4]> {
     match side {
         Side::Client => Some(random.bytes()),

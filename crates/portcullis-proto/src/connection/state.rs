@@ -32,8 +32,8 @@ impl State {
     pub(super) const fn is_closed(self, side: Side) -> bool {
         match self {
             Self::Open | Self::CloseSent => false,
-            // RFC 6455 §7.1.1: "the server MUST close the connection immediately"; the client "SHOULD wait for the server
-            // to close the connection"
+            // RFC 6455 §5.5.1: "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for the
+            // server to close the connection"
             Self::Complete => matches!(side, Side::Server),
             Self::Failed(_) | Self::Ended { .. } => true,
         }

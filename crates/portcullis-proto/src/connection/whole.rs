@@ -75,7 +75,7 @@ impl Whole {
             }
             (MessageKind::Binary, None) => Ok(()),
         };
-        // RFC 6455 §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
+        // RFC 6455 §8.1: "that endpoint MUST _Fail the WebSocket Connection_."
         verdict.map_err(|_| ProtocolError::InvalidUtf8)
     }
 }

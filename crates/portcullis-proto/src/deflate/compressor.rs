@@ -82,7 +82,7 @@ impl Compressor {
             return encode_frame(message.kind().opcode(), true, message.payload(), None, out);
         }
         self.forget();
-        self.write_frame(message, None, out)
+        self.write_frame(message, None, true, out)
     }
 
     /// Starts with an empty window.
@@ -92,11 +92,13 @@ impl Compressor {
         }
     }
 
-    /// One frame, compressed if that makes it shorter. What is in the window may be referred to.
+    /// One frame, compressed if that makes it shorter. What is in the window may be referred to; a message that stands
+    /// alone leaves nothing there, which is cheaper than emptying it before the next one.
     pub(crate) fn write_frame(
         &mut self,
         message: Message<'_>,
         key: Option<[u8; 4]>,
+        stands_alone: bool,
         out: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
         let payload = message.payload();
@@ -106,7 +108,8 @@ impl Compressor {
         let room = out.get_mut(..len_min).ok_or(too_small)?;
         // Behind the longest header that it can come to have.
         let start = len_min - payload.len();
-        let Some(len) = self.compress(payload, room.get_mut(start..).unwrap_or_default()) else {
+        let Some(len) = self.compress(payload, stands_alone, room.get_mut(start..).unwrap_or_default())
+        else {
             // The engine has seen what the peer will not: start afresh.
             self.forget();
             return encode_frame(message.kind().opcode(), true, payload, key, out);
@@ -125,21 +128,26 @@ impl Compressor {
     }
 
     /// RFC 7692 §7.2.1: compresses, and cuts the tail off. `None` if that does not make it shorter.
-    fn compress(&mut self, payload: &[u8], out: &mut [u8]) -> Option<usize> {
+    fn compress(&mut self, payload: &[u8], stands_alone: bool, out: &mut [u8]) -> Option<usize> {
+        let is_small = self.window_bits < Deflater::WINDOW_BITS_MIN;
+        if is_small {
+            self.forget();
+        }
         self.is_used = true;
-        let end = if self.window_bits >= Deflater::WINDOW_BITS_MIN {
-            self.engine.deflate(payload, Flush::Sync, out)?
+        let end = if !is_small {
+            let flush = if stands_alone { Flush::Full } else { Flush::Sync };
+            self.engine.deflate(payload, flush, out)?
         } else {
             // The engine's window is too large. It forgets where each stretch of the agreed length begins, so that no
             // distance is longer than that.
             let mut end = 0;
-            self.engine.reset();
             for stretch in payload.chunks(self.window_bits.len()) {
                 end += self.engine.deflate(stretch, Flush::Full, out.get_mut(end..)?)?;
             }
             end
         };
-        let written = out.get(..end)?;
-        written.strip_suffix(&TAIL).map(<[u8]>::len)
+        let len = out.get(..end)?.strip_suffix(&TAIL)?.len();
+        self.is_used = !(stands_alone || is_small);
+        Some(len)
     }
 }

@@ -8,7 +8,10 @@ use miniz_oxide::deflate::core::{
 };
 use miniz_oxide::inflate::{
     TINFLStatus,
-    core::{DecompressorOxide, decompress_with_limit, inflate_flags::TINFL_FLAG_HAS_MORE_INPUT},
+    core::{
+        DecompressorOxide, decompress_with_limit,
+        inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF},
+    },
 };
 
 use super::WindowBits;
@@ -55,12 +58,14 @@ impl Deflater {
 }
 
 /// A raw deflate stream that is read. Its window is a ring of just the agreed size, so that what refers further back is
-/// seen, however the input is cut. What refers to before the first byte reads zeros.
+/// seen, however the input is cut. Until the ring has been filled once it is no ring but a plain buffer, so that what
+/// refers to before the first byte is seen too.
 pub(super) struct InflateStream {
     state: Box<DecompressorOxide>,
     /// The window, as a ring.
     ring: Vec<u8>,
     at: usize,
+    is_full: bool,
 }
 
 impl InflateStream {
@@ -70,7 +75,7 @@ impl InflateStream {
     }
 
     pub(super) fn new(window_bits: WindowBits) -> Self {
-        Self { state: Box::default(), ring: vec![0; window_bits.len()], at: 0 }
+        Self { state: Box::default(), ring: vec![0; window_bits.len()], at: 0, is_full: false }
     }
 
     /// Inflates into `out`: returns what was used and written. Only when `out` is full can more be waiting.
@@ -82,17 +87,21 @@ impl InflateStream {
             if free.is_empty() {
                 return Some((used, written));
             }
+            let wrapping = if self.is_full { 0 } else { TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF };
             let (status, consumed, produced) = decompress_with_limit(
                 &mut self.state,
                 rest,
                 &mut self.ring,
                 self.at,
                 free.len(),
-                TINFL_FLAG_HAS_MORE_INPUT,
+                TINFL_FLAG_HAS_MORE_INPUT | wrapping,
             );
             let made = self.ring.get(self.at..self.at + produced)?;
             free.get_mut(..produced)?.copy_from_slice(made);
-            self.at = (self.at + produced) % self.ring.len();
+            self.at += produced;
+            if self.at == self.ring.len() {
+                (self.at, self.is_full) = (0, true);
+            }
             used += consumed;
             written += produced;
             match status {

@@ -263,19 +263,16 @@ impl Deflate {
         &self.agreed
     }
 
-    /// The connection's own compressor, ready for a message of `side`: `None` when it is too short, or compressors are
-    /// shared.
-    pub(crate) fn compressor(&mut self, side: Side, len: usize) -> Option<&mut Compressor> {
+    /// The connection's own compressor, ready for a message of `side`, and whether that stands alone: `None` when it is
+    /// too short, or compressors are shared.
+    pub(crate) fn compressor(&mut self, side: Side, len: usize) -> Option<(&mut Compressor, bool)> {
         if len < self.config.threshold || self.config.compressor != CompressorMode::Own {
             return None;
         }
         let window_bits = self.agreed.window_bits(side);
         let compressor =
             self.compressor.get_or_insert_with(|| Compressor::new(window_bits, self.config.level));
-        if !self.agreed.context_takeover(side) {
-            compressor.forget();
-        }
-        Some(compressor)
+        Some((compressor, !self.agreed.context_takeover(side)))
     }
 
     /// A compressed message of another's making goes out: what came before it cannot be referred to.

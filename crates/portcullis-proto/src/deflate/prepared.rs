@@ -38,7 +38,7 @@ impl PreparedMessage {
         let mut frame = vec![0; frame_len(Side::Server, message.payload().len())];
         let deflated = compressor.and_then(|compressor| {
             compressor.forget();
-            let len = compressor.write_frame(message, None, &mut frame).ok()?;
+            let len = compressor.write_frame(message, None, true, &mut frame).ok()?;
             let is_compressed = frame.first().is_some_and(|first| first & 0x40 != 0);
             let frame = frame.get(..len).filter(|_| is_compressed)?.into();
             Some(Deflated { frame, window_bits: compressor.window_bits() })

@@ -281,6 +281,7 @@ impl Endpoint {
         match self.linger {
             Some(deadline) if now < deadline => {}
             Some(_) => {
+                self.linger = None;
                 self.connection.handle_eof(now);
                 self.output.clear();
             }
