@@ -205,7 +205,7 @@ impl Worker {
                 continue;
             }
             let frame = match connection.agreed() {
-                // The worker's compressor has the largest window.
+                // An event is compressed once, with the largest window; who agreed on less gets it as it is.
                 Some(agreed)
                     if payload_len >= DEFLATE_LEN_MIN
                         && agreed.window_bits(Side::Server) == WindowBits::MAX =>
@@ -252,6 +252,7 @@ fn deflate(env: &mut Env, agreed: &Agreed) -> usize {
     if env.deflated.len() < len {
         env.deflated.resize(len, 0);
     }
-    let compressor = env.compressor.get_or_insert_with(echo::compressor);
+    let window_bits = agreed.window_bits(Side::Server);
+    let compressor = env.compressors.entry(window_bits).or_insert_with(|| echo::compressor(window_bits));
     compressor.encode_frame(agreed, Message::Text(&env.text), &mut env.deflated).unwrap_or(0)
 }

@@ -74,16 +74,17 @@ fn write_deflated(
         _ => Message::Binary(payload),
     };
     let room = outbound.room(&mut env.pool, wire::frame_len(Side::Server, payload.len()));
-    let compressor = env.compressor.get_or_insert_with(compressor);
+    let window_bits = agreed.window_bits(Side::Server);
+    let compressor = env.compressors.entry(window_bits).or_insert_with(|| compressor(window_bits));
     if let Ok(len) = compressor.encode_frame(agreed, message, room) {
         outbound.commit(len);
         env.metrics.message_sent();
     }
 }
 
-/// The compressor of a worker.
-pub(super) fn compressor() -> Compressor {
-    Compressor::new(WindowBits::MAX, Level::Fast)
+/// A compressor of a worker.
+pub(super) fn compressor(window_bits: WindowBits) -> Compressor {
+    Compressor::new(window_bits, Level::Fast)
 }
 
 /// The control frames that the engine owes.

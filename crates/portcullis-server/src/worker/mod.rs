@@ -16,12 +16,15 @@ mod timers;
 mod transport;
 
 use core::time::Duration;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use mio::{Events, Poll, Token, event::Event, net::TcpListener};
 use portcullis_gate::Context;
 use portcullis_limit::Limited;
-use portcullis_proto::deflate::Compressor;
+use portcullis_proto::deflate::{Compressor, WindowBits};
 use portcullis_session::{Command, NodeId, Subscribers};
 use portcullis_time::{Instant, UnixTime};
 use slab::Slab;
@@ -66,8 +69,8 @@ pub(crate) struct Env {
     frame: Vec<u8>,
     /// The same, compressed.
     deflated: Vec<u8>,
-    /// One for all connections, once the first needs it: each message stands alone.
-    compressor: Option<Compressor>,
+    /// One for each size of window, once the first connection needs it: each message stands alone.
+    compressors: BTreeMap<WindowBits, Compressor>,
 }
 
 impl Env {
@@ -153,7 +156,7 @@ impl Worker {
             text: String::new(),
             frame: Vec::new(),
             deflated: Vec::new(),
-            compressor: None,
+            compressors: BTreeMap::new(),
         };
         Ok(Self {
             poll,

@@ -3,7 +3,7 @@
     verdict.py CASES REPORT...      CASES is how many results there must be, 0 for any number
 
 A peer that agrees to compression and then sends everything as it is passes each case of the suite. So there is a second
-table: what was compressed, by group of cases.
+table: what was compressed, by group of cases. A group in which nothing was fails.
 """
 
 import collections
@@ -88,6 +88,10 @@ def main(expected, reports):
 
     if groups:
         print_traffic(groups)
+    for name in sorted(groups, key=number):
+        if groups[name].sent >= groups[name].sent_plain:
+            failed += 1
+            print(f"group {name}: nothing that was sent is shorter for compression")
     if expected and len(results) != expected:
         failed += 1
         print(f"{len(results)} cases ran; {expected} were expected")
