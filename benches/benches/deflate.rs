@@ -6,8 +6,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_core, reason = "a benchmark")]
 
+#[path = "proto/cpu.rs"]
+mod cpu;
+
 use std::{hint::black_box, time::Duration};
 
+use cpu::CpuTime;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_benches::{agreed, json};
 use portcullis_proto::{
@@ -54,7 +58,7 @@ const fn mode(takeover: bool) -> &'static str {
 }
 
 /// Calls `work` with the messages in turn.
-fn rotate(criterion: &mut Criterion, name: &str, messages: &[String], mut work: impl FnMut(&str)) {
+fn rotate(criterion: &mut Criterion<CpuTime>, name: &str, messages: &[String], mut work: impl FnMut(&str)) {
     let len = messages[0].len();
     let mut group = criterion.benchmark_group("deflate");
     group.throughput(Throughput::Bytes(len as u64));
@@ -62,7 +66,7 @@ fn rotate(criterion: &mut Criterion, name: &str, messages: &[String], mut work: 
     group.bench_function(BenchmarkId::new(name, len), |b| b.iter(|| work(next.next().unwrap())));
 }
 
-fn compress(criterion: &mut Criterion) {
+fn compress(criterion: &mut Criterion<CpuTime>) {
     for len in LENGTHS {
         let messages = messages(len);
         for takeover in [true, false] {
@@ -86,7 +90,7 @@ fn compress(criterion: &mut Criterion) {
     }
 }
 
-fn inflate(criterion: &mut Criterion) {
+fn inflate(criterion: &mut Criterion<CpuTime>) {
     for len in LENGTHS {
         let messages = messages(len);
         for takeover in [true, false] {
@@ -137,7 +141,7 @@ fn payload(frame: &[u8]) -> Vec<u8> {
 }
 
 /// The heap that is kept after a message each way.
-fn memory(_: &mut Criterion) {
+fn memory(_: &mut Criterion<CpuTime>) {
     let text = json(1_024, 1);
     println!("heap of one connection after one message of 1 KiB each way, in bytes:");
     for takeover in [true, false] {
@@ -171,7 +175,7 @@ fn memory(_: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(700));
+    config = Criterion::default().with_measurement(CpuTime).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(700));
     targets = memory, compress, inflate
 }
 criterion_main!(benches);

@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_core, reason = "a benchmark")]
 
+mod cpu;
 mod rivals;
 mod stream;
 
@@ -15,6 +16,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use portcullis_proto::{Config, Connection, Event, Message, SliceStorage, VecStorage};
 use portcullis_time::Instant;
 
+use cpu::CpuTime;
 use rivals::{FastWebSockets, Nexus, Sockudo, Tungstenite};
 use stream::{Endless, text};
 
@@ -65,7 +67,7 @@ impl Decoder for Portcullis {
 }
 
 /// What no decoder can do without.
-fn read_alone(criterion: &mut Criterion) {
+fn read_alone(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("decode");
     for len in LENGTHS {
         group.bench_function(BenchmarkId::new("read", len), |b| {
@@ -81,7 +83,7 @@ fn read_alone(criterion: &mut Criterion) {
     }
 }
 
-fn decode_with<D: Decoder>(criterion: &mut Criterion, name: &str, read_len: usize) {
+fn decode_with<D: Decoder>(criterion: &mut Criterion<CpuTime>, name: &str, read_len: usize) {
     // A decoder that does not check is no rival: what is not UTF-8 has to be refused, what is has to come out as it
     // went in.
     let mut decoder = D::new(Endless::new(b"caf\xC3\x28 and more than enough after it"), read_len);
@@ -97,7 +99,7 @@ fn decode_with<D: Decoder>(criterion: &mut Criterion, name: &str, read_len: usiz
     }
 }
 
-fn decode(criterion: &mut Criterion) {
+fn decode(criterion: &mut Criterion<CpuTime>) {
     read_alone(criterion);
     decode_with::<Portcullis>(criterion, "portcullis", READ_LEN);
     decode_with::<Tungstenite>(criterion, "tungstenite", READ_LEN);
@@ -108,7 +110,7 @@ fn decode(criterion: &mut Criterion) {
     decode_with::<Tungstenite>(criterion, "tungstenite 4k", READ_LEN_SMALL);
 }
 
-fn encode(criterion: &mut Criterion) {
+fn encode(criterion: &mut Criterion<CpuTime>) {
     for len in [32, 1_024] {
         let bytes = text(len);
         let text = str::from_utf8(&bytes).unwrap();
@@ -135,7 +137,7 @@ fn encode(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    config = Criterion::default().with_measurement(CpuTime).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     targets = decode, encode
 }
 criterion_main!(benches);

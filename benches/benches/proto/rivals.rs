@@ -12,6 +12,7 @@ use criterion::Bencher;
 
 use crate::{
     Decoder,
+    cpu::CpuTime,
     stream::{Endless, text},
 };
 
@@ -111,20 +112,20 @@ impl Decoder for FastWebSockets {
 }
 
 /// Messages gather in the rival's buffer, which goes to the stream when it is full.
-pub(crate) fn encode_tungstenite(b: &mut Bencher<'_>, message: &str) {
+pub(crate) fn encode_tungstenite(b: &mut Bencher<'_, CpuTime>, message: &str) {
     let role = tungstenite::protocol::Role::Server;
     let mut socket = tungstenite::WebSocket::from_raw_socket(Endless::new(&text(1)), role, None);
     let message = tungstenite::Utf8Bytes::from(message);
     b.iter(|| socket.write(tungstenite::Message::Text(black_box(&message).clone())).unwrap());
 }
 
-pub(crate) fn encode_nexus(b: &mut Bencher<'_>, message: &str) {
+pub(crate) fn encode_nexus(b: &mut Bencher<'_, CpuTime>, message: &str) {
     let mut writer = nexus_web::ws::FrameWriter::new(nexus_web::ws::Role::Server);
     let mut out = vec![0; message.len() + 14];
     b.iter(|| writer.encode_text(black_box(message.as_bytes()), black_box(&mut out)));
 }
 
-pub(crate) fn encode_sockudo(b: &mut Bencher<'_>, message: &str) {
+pub(crate) fn encode_sockudo(b: &mut Bencher<'_, CpuTime>, message: &str) {
     let mut protocol = sockudo_ws::protocol::Protocol::new(sockudo_ws::Role::Server, 1 << 20, 1 << 20);
     let message = sockudo_ws::Message::Text(Bytes::copy_from_slice(message.as_bytes()));
     let mut out = BytesMut::with_capacity(2_048);
@@ -134,7 +135,7 @@ pub(crate) fn encode_sockudo(b: &mut Bencher<'_>, message: &str) {
     });
 }
 
-pub(crate) fn encode_fastwebsockets(b: &mut Bencher<'_>, message: &str) {
+pub(crate) fn encode_fastwebsockets(b: &mut Bencher<'_, CpuTime>, message: &str) {
     let mut out = Vec::with_capacity(2_048);
     b.iter(|| {
         let payload = fastwebsockets::Payload::Borrowed(black_box(message.as_bytes()));
