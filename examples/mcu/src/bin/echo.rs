@@ -3,6 +3,7 @@
 //! What a socket would bring comes from constants; `black_box` hides them from the compiler.
 #![no_std]
 #![no_main]
+#![forbid(unsafe_code)]
 
 use core::fmt::Write;
 use core::hint::black_box;

@@ -1,6 +1,7 @@
 //! What a program costs that does nothing but say so: the start-up code, the panic handler, the output.
 #![no_std]
 #![no_main]
+#![forbid(unsafe_code)]
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
