@@ -1,5 +1,10 @@
 //! What the targets share.
 
+pub mod deflate;
+mod source;
+
+pub use source::Source;
+
 use portcullis_proto::{Config, Connection, SliceStorage, VecStorage};
 use portcullis_testkit::{Entry, record};
 use portcullis_time::Instant;
