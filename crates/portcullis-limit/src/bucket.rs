@@ -1,6 +1,6 @@
 use portcullis_time::Instant;
 
-use crate::{Gcra, Limited, Quota};
+use crate::{Charge, Gcra, Limited, Quota};
 
 /// A bucket with a quota of its own.
 ///
@@ -51,6 +51,18 @@ impl Bucket {
         self.gcra.peek(&self.quota, now, cost)
     }
 
+    /// The first instant from `now` on at which `cost` passes: see [`Gcra::retry_at`].
+    #[must_use]
+    pub const fn retry_at(&self, now: Instant, cost: u32) -> Instant {
+        self.gcra.retry_at(&self.quota, now, cost)
+    }
+
+    /// A line of a bill for [`check_all`](crate::check_all): `cost` tokens of this bucket.
+    #[must_use]
+    pub const fn charge(&mut self, cost: u32) -> Charge<'_> {
+        Charge::new(&mut self.gcra, &self.quota, cost)
+    }
+
     /// Whole tokens that may be charged at `now`.
     #[must_use]
     pub const fn available(&self, now: Instant) -> u32 {
@@ -61,41 +73,4 @@ impl Bucket {
     pub const fn refund(&mut self, cost: u32) {
         self.gcra.refund(&self.quota, cost);
     }
-}
-
-/// One line of a bill for [`check_all`].
-#[derive(Debug)]
-pub struct Charge<'b> {
-    gcra: &'b mut Gcra,
-    quota: &'b Quota,
-    cost: u32,
-}
-
-impl<'b> Charge<'b> {
-    /// `cost` tokens from `gcra`, whose quota is `quota`.
-    #[must_use]
-    pub const fn new(gcra: &'b mut Gcra, quota: &'b Quota, cost: u32) -> Self {
-        Self { gcra, quota, cost }
-    }
-}
-
-/// Charges every bucket or none: connection, user, address and the whole server, or messages and bytes.
-///
-/// Takes two passes over `charges`.
-///
-/// # Errors
-/// [`Limited`] when any bucket refuses; `retry_at` is the latest of all that do, so that a peer which waits for it
-/// is not refused by the next bucket.
-pub fn check_all(now: Instant, charges: &mut [Charge<'_>]) -> Result<(), Limited> {
-    let refusal = charges
-        .iter()
-        .filter_map(|charge| charge.gcra.peek(charge.quota, now, charge.cost).err())
-        .max_by_key(|limited| limited.retry_at);
-    if let Some(limited) = refusal {
-        return Err(limited);
-    }
-    for charge in charges {
-        charge.gcra.check(charge.quota, now, charge.cost)?;
-    }
-    Ok(())
 }

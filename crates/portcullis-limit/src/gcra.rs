@@ -1,6 +1,6 @@
 use portcullis_time::Instant;
 
-use crate::{Limited, Quota};
+use crate::{Charge, Limited, Quota};
 
 /// The state of one bucket: 16 bytes, beside a [`Quota`] that many buckets may share.
 ///
@@ -84,6 +84,23 @@ impl Gcra {
     pub const fn peek(&self, quota: &Quota, now: Instant, cost: u32) -> Result<(), Limited> {
         let mut copy = *self;
         copy.check(quota, now, cost)
+    }
+
+    /// The first instant from `now` on at which `cost` passes if nothing else is charged: `now` itself when it passes
+    /// already, [`Instant::FAR_FUTURE`] when it never can.
+    #[inline]
+    #[must_use]
+    pub const fn retry_at(&self, quota: &Quota, now: Instant, cost: u32) -> Instant {
+        match self.peek(quota, now, cost) {
+            Ok(()) => now,
+            Err(limited) => limited.retry_at,
+        }
+    }
+
+    /// A line of a bill for [`check_all`](crate::check_all): `cost` tokens of this bucket.
+    #[must_use]
+    pub const fn charge<'b>(&'b mut self, quota: &'b Quota, cost: u32) -> Charge<'b> {
+        Charge::new(self, quota, cost)
     }
 
     /// Whole tokens that may be charged at `now`.

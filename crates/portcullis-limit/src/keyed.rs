@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use portcullis_time::Instant;
 
-use crate::{Gcra, Limited, Quota, SeededHash};
+use crate::{Charge, Gcra, Limited, Quota, SeededHash};
 
 /// How many slots a key may be in, so that no choice of keys makes a check slow.
 const PROBES: usize = 16;
@@ -177,6 +177,55 @@ where
         }
     }
 
+    /// A line of a bill for [`check_all`](crate::check_all): `cost` tokens of the bucket of `key`, which takes its slot now.
+    ///
+    /// A bill that is refused leaves a full bucket in that slot, which is as good as none.
+    ///
+    /// # Errors
+    /// [`Limited`] when there is no slot and the policy is to refuse. Nothing is charged: do not send the bill.
+    pub fn charge(&mut self, key: K, now: Instant, cost: u32) -> Result<Charge<'_>, Limited> {
+        self.clock = self.clock.max(now);
+        let clock = self.clock;
+        let place = self.place(&key, clock);
+        let gcra = match place {
+            Place::Found(index) => match self.slots.as_mut().get_mut(index) {
+                Some(Slot(Some((_, gcra)))) => gcra,
+                // `place` has just seen the key there.
+                Some(Slot(None)) | None => &mut self.shared,
+            },
+            Place::Free(index) => match self.slots.as_mut().get_mut(index) {
+                Some(slot) => &mut slot.0.insert((key, Gcra::new())).1,
+                None => &mut self.shared,
+            },
+            Place::None { .. } if self.when_full == WhenFull::Share => &mut self.shared,
+            Place::None { free_at } => return Err(refused(&self.quota, free_at, cost)),
+        };
+        Ok(Charge::new(gcra, &self.quota, cost).not_before(clock))
+    }
+
+    /// The verdict that [`KeyedTable::check`] would give, without charging.
+    ///
+    /// # Errors
+    /// As [`KeyedTable::check`].
+    pub fn peek(&self, key: &K, now: Instant, cost: u32) -> Result<(), Limited> {
+        let now = self.clock.max(now);
+        let gcra = match self.place(key, now) {
+            Place::Found(index) => match self.slots.as_ref().get(index) {
+                Some(Slot(Some((_, gcra)))) => *gcra,
+                Some(Slot(None)) | None => self.shared,
+            },
+            Place::Free(_) => Gcra::new(),
+            Place::None { .. } if self.when_full == WhenFull::Share => self.shared,
+            Place::None { free_at } => return Err(refused(&self.quota, free_at, cost)),
+        };
+        gcra.peek(&self.quota, now, cost)
+    }
+
+    /// The first instant from `now` on at which `cost` passes for `key`: see [`Gcra::retry_at`].
+    pub fn retry_at(&self, key: &K, now: Instant, cost: u32) -> Instant {
+        self.peek(key, now, cost).map_or_else(|limited| limited.retry_at, |()| now)
+    }
+
     /// Whole tokens that may be charged to `key` at `now`.
     pub fn available(&self, key: &K, now: Instant) -> u32 {
         let now = self.clock.max(now);
@@ -205,8 +254,7 @@ where
     fn without_slot(&mut self, now: Instant, free_at: Instant, cost: u32) -> Result<(), Limited> {
         match self.when_full {
             WhenFull::Share => self.shared.check(&self.quota, now, cost),
-            WhenFull::Refuse if cost > self.quota.burst() => Err(Limited { retry_at: Instant::FAR_FUTURE }),
-            WhenFull::Refuse => Err(Limited { retry_at: free_at }),
+            WhenFull::Refuse => Err(refused(&self.quota, free_at, cost)),
         }
     }
 
@@ -256,6 +304,11 @@ impl<K, S, H> fmt::Debug for KeyedTable<K, S, H> {
             .field("when_full", &self.when_full)
             .finish_non_exhaustive()
     }
+}
+
+/// The verdict on a key for which there is no slot before `free_at`.
+const fn refused(quota: &Quota, free_at: Instant, cost: u32) -> Limited {
+    Limited { retry_at: if cost > quota.burst() { Instant::FAR_FUTURE } else { free_at } }
 }
 
 /// Where a key is or may go.

@@ -10,13 +10,16 @@ use core::time::Duration;
 /// use portcullis_limit::Quota;
 ///
 /// // Wrong numbers do not compile.
-/// const MESSAGES: Quota = match Quota::per_second(60, 120) {
-///     Ok(quota) => quota,
-///     Err(_) => panic!("not a quota"),
-/// };
+/// const MESSAGES: Quota = Quota::per_second_const::<60, 120>();
 /// assert_eq!(MESSAGES.burst(), 120);
 /// assert_eq!(MESSAGES.fill_time(), Duration::from_secs(2));
-/// # assert!(Quota::new(0, 1, Duration::from_secs(1)).is_err());
+/// // Numbers from a file are answered with a typed error.
+/// assert!(Quota::new(0, 1, Duration::from_secs(1)).is_err());
+/// ```
+///
+/// ```compile_fail
+/// // A burst of 0 lets nothing pass.
+/// let quota = portcullis_limit::Quota::per_second_const::<60, 0>();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
@@ -66,10 +69,29 @@ impl Quota {
         Self::new(burst, refill, Duration::from_secs(1))
     }
 
+    /// `BURST` tokens at once, and `REFILL` tokens more in each `SECONDS` seconds. Numbers that [`Quota::new`] would
+    /// refuse do not compile.
+    #[must_use]
+    pub const fn new_const<const BURST: u32, const REFILL: u32, const SECONDS: u64>() -> Self {
+        const { or_stop(Self::new(BURST, REFILL, Duration::from_secs(SECONDS))) }
+    }
+
+    /// `REFILL` tokens a second, at most `BURST` at once. A zero does not compile.
+    #[must_use]
+    pub const fn per_second_const<const REFILL: u32, const BURST: u32>() -> Self {
+        const { or_stop(Self::per_second(REFILL, BURST)) }
+    }
+
     /// The greatest cost that can pass at once.
     #[must_use]
     pub const fn burst(&self) -> u32 {
         self.burst
+    }
+
+    pub(crate) const fn too_fine(&self) -> QuotaError {
+        #[expect(clippy::cast_possible_truncation, reason = "made from a 32-bit number")]
+        let refill = self.refill as u32;
+        QuotaError::TooFine { burst: self.burst, refill }
     }
 
     /// How long an empty bucket takes to be full, rounded up to a nanosecond.
@@ -79,8 +101,19 @@ impl Quota {
     }
 }
 
+/// Evaluated by the compiler alone, where a panic is a compile error.
+const fn or_stop(quota: Result<Quota, QuotaError>) -> Quota {
+    match quota {
+        Ok(quota) => quota,
+        Err(QuotaError::BurstZero) => panic!("the burst is 0 tokens"),
+        Err(QuotaError::RefillZero) => panic!("the refill is 0 tokens"),
+        Err(QuotaError::PeriodZero) => panic!("the refill period is 0"),
+        Err(QuotaError::TooFine { .. }) => panic!("the period is too long for an exact rate"),
+    }
+}
+
 /// Euclid's algorithm; both numbers are greater than zero.
-const fn common_divisor(mut a: u64, mut b: u64) -> u64 {
+pub(crate) const fn common_divisor(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
@@ -97,7 +130,7 @@ pub enum QuotaError {
     RefillZero,
     /// The period is zero.
     PeriodZero,
-    /// `burst * per / refill` in lowest terms does not fit in 64 bits; a rounded rate would drift.
+    /// The quota in lowest terms does not fit in the integers of the bucket; a rounded rate would drift.
     TooFine {
         /// The burst in tokens.
         burst: u32,

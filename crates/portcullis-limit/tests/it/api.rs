@@ -3,10 +3,7 @@ use core::time::Duration;
 use portcullis_limit::{Charge, Gcra, Limited, Quota, QuotaError, check_all};
 use portcullis_time::Instant;
 
-const MESSAGES: Quota = match Quota::per_second(60, 120) {
-    Ok(quota) => quota,
-    Err(_) => panic!("not a quota"),
-};
+const MESSAGES: Quota = Quota::per_second_const::<60, 120>();
 
 #[test]
 fn a_state_is_sixteen_bytes() {

@@ -3,5 +3,9 @@
 
 mod abuse;
 mod api;
+mod bill;
 mod keyed;
 mod model;
+#[cfg(target_has_atomic = "64")]
+mod shared;
+mod stored;

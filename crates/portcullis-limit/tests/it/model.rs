@@ -151,16 +151,35 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
+/// A million steps; `PORTCULLIS_LIMIT_STEPS` says how many instead:
+/// `PORTCULLIS_LIMIT_STEPS=1000000000 cargo test --release -p portcullis-limit --test it drift`.
 #[test]
 fn a_million_steps_drift_by_nothing() {
-    let (burst, refill, per) = (120, 7, 1_000_000_000);
-    let quota = Quota::new(burst, refill, Duration::from_nanos(per)).unwrap();
-    let (mut ours, mut model, mut now, mut state) =
-        (Gcra::new(), Model::new(burst, refill, per), 0_u64, 1_u64);
-    for _ in 0..1_000_000 {
-        now += next(&mut state) % 40_000_000;
-        let (at, cost) =
-            (now.saturating_sub(next(&mut state) % 1_000), u32::from(next(&mut state).is_multiple_of(8)));
-        assert_eq!(ours.check(&quota, Instant::from_nanos(at), cost), model.check(at, cost));
+    let steps =
+        std::env::var("PORTCULLIS_LIMIT_STEPS").map_or(1_000_000, |steps| steps.parse::<u64>().unwrap());
+    let quotas = [
+        (120, 7, 1_000_000_000),
+        (1, 3, 1_000_000_000),
+        (u32::MAX, 999_999_937, 1_000_000_000),
+        (5, 11, 60_000_000_007),
+    ];
+    let mut state = 1_u64;
+    for (burst, refill, per) in quotas {
+        let quota = Quota::new(burst, refill, Duration::from_nanos(per)).unwrap();
+        let (mut ours, mut model, mut now) = (Gcra::new(), Model::new(burst, refill, per), 0_u64);
+        let cost_max = u64::from(burst / 8).max(2);
+        // The mean step brings back less than the mean cost takes, so that about half is refused.
+        let forward =
+            u64::try_from(u128::from(cost_max) * u128::from(per) / u128::from(refill) / 8).unwrap().max(1);
+        for _ in 0..steps / 4 {
+            now += next(&mut state) % forward;
+            let at = now.saturating_sub(next(&mut state) % forward);
+            let cost = u32::try_from(next(&mut state) % cost_max).unwrap();
+            assert_eq!(ours.check(&quota, Instant::from_nanos(at), cost), model.check(at, cost));
+        }
+        assert_eq!(u128::from(ours.available(&quota, Instant::from_nanos(now))), {
+            let _ = model.check(now, 0);
+            model.available()
+        });
     }
 }
