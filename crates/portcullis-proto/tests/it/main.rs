@@ -3,6 +3,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+mod blocking;
 mod clauses;
 #[cfg(feature = "deflate")]
 mod deflate;

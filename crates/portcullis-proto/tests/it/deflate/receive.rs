@@ -1,7 +1,7 @@
 //! What is received: RFC 7692 §6.2, §7.2.2 and its examples, bombs, streams.
 
 use portcullis_proto::{
-    Config, Connection, Event, Message, MessageKind, ProtocolError, Side, VecStorage,
+    Config, Connection, Event, Message, MessageKind, ProtocolError, Side, SliceStorage, VecStorage,
     deflate::{Compressor, DeflateConfig, Level, PreparedMessage, WindowBits},
 };
 
@@ -195,4 +195,15 @@ fn compressed_messages_stream_at_every_cut() {
         assert_eq!(told.len(), 3, "pieces of {size}");
         assert!(told[0].1 == long && told[1].1 == b"short" && told[2].1 == prose(9_000), "pieces of {size}");
     }
+}
+
+#[test]
+fn a_compressed_stream_through_a_storage_without_room_is_refused() {
+    let server = open_server();
+    let agreed = agreed(&server, "permessage-deflate");
+    let config = config(Side::Client).with_streaming(true);
+    let storage = SliceStorage::new(&mut []);
+    let mut client = Connection::new(config, START, [7; 32], storage).with_deflate(agreed, &server);
+    let error = client.handle_input(START, &mut *b"\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00".to_vec()).err();
+    assert_eq!(error, Some(ProtocolError::MessageTooBig { len: 1, len_max: 0 }));
 }

@@ -1,0 +1,8 @@
+//! One binary for all integration tests.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod cancel;
+mod clock;
+mod peers;
+mod support;
+mod web;
