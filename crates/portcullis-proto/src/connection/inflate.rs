@@ -71,6 +71,10 @@ impl<S: Storage> Connection<S> {
         let message = self.receive.message.as_mut().ok_or(invalid)?;
         let mut chunk = [0; CHUNK_LEN];
         let room = if self.config.streaming { self.storage.capacity_max().min(CHUNK_LEN) } else { CHUNK_LEN };
+        // Without room nothing would ever come out, and nothing would be used up.
+        if room == 0 {
+            return Err(ProtocolError::MessageTooBig { len: message.len.saturating_add(1), len_max: 0 });
+        }
         let out = chunk.get_mut(..room).unwrap_or_default();
         let inflated = if payload.is_empty() && frame.ends_message() {
             deflate.inflater.finish(out).map_err(|_| invalid)?
