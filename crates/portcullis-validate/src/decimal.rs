@@ -12,6 +12,9 @@ const DOUBLE_LIMIT: &[u8] = b"17976931348623158079372897140530341507993413271003
 /// The decimal digits of [`DOUBLE_LIMIT`] before its point.
 const DOUBLE_POINT: i64 = 309;
 
+/// An exponent is kept to this, far beyond any message's digits.
+pub(crate) const EXPONENT_MAX: i64 = 1_000_000_000_000_000;
+
 /// A number as it is written: `±int.frac × 10^exponent`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal<'t> {
@@ -39,6 +42,24 @@ impl<'t> Decimal<'t> {
             int = trim_end(int);
         }
         Self { negative, int, frac, point }
+    }
+
+    /// From a number token of JSON; an exponent beyond all digits is kept to that.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn parse(token: &'t [u8]) -> Self {
+        let (negative, digits) = token.strip_prefix(b"-").map_or((false, token), |rest| (true, rest));
+        let split = |text: &'t [u8], at: &dyn Fn(&u8) -> bool| {
+            let at = text.iter().position(at)?;
+            Some((text.get(..at)?, text.get(at + 1..)?))
+        };
+        let (mantissa, exponent) =
+            split(digits, &|byte| matches!(byte, b'e' | b'E')).unwrap_or((digits, b"0"));
+        let (int, frac) = split(mantissa, &|byte| *byte == b'.').unwrap_or((mantissa, b""));
+        let magnitude = exponent
+            .iter()
+            .filter(|byte| byte.is_ascii_digit())
+            .fold(0_i64, |value, &digit| (value * 10 + i64::from(digit & 15)).min(EXPONENT_MAX));
+        Self::new(negative, int, frac, if exponent.first() == Some(&b'-') { -magnitude } else { magnitude })
     }
 
     /// From its normal form, as a schema's program keeps it.

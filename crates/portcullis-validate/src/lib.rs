@@ -12,11 +12,15 @@ extern crate std;
 
 mod compile;
 mod decimal;
+#[cfg(feature = "alloc")]
+mod graph;
 mod machine;
 pub mod number;
 mod options;
 mod pointer;
 mod program;
+#[cfg(feature = "alloc")]
+mod stream;
 pub mod string;
 mod validator;
 mod verdict;
@@ -25,6 +29,8 @@ pub use compile::{SchemaError, SchemaReason};
 pub use options::{CAPTURES_MAX, DEPTH_LIMIT, Options};
 pub use pointer::Pointer;
 #[cfg(feature = "alloc")]
-pub use validator::Validator;
+pub use stream::{Checked, Checker};
+#[cfg(feature = "alloc")]
+pub use validator::{Cost, Validator};
 pub use validator::{FixedValidator, KEYS_MAX};
 pub use verdict::{Invalid, Keyword, Valid};

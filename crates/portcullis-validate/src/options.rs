@@ -23,6 +23,8 @@ pub struct Options<'o> {
     pub(crate) closed: bool,
     pub(crate) captures: &'o [&'o str],
     pub(crate) key_seed: u64,
+    pub(crate) asserts_formats: bool,
+    pub(crate) steps_per_byte: u32,
 }
 
 impl Default for Options<'_> {
@@ -35,7 +37,14 @@ impl<'o> Options<'o> {
     /// Depth 32, closed objects, no captures.
     #[must_use]
     pub const fn new() -> Self {
-        Self { depth_max: 32, closed: true, captures: &[], key_seed: 0 }
+        Self {
+            depth_max: 32,
+            closed: true,
+            captures: &[],
+            key_seed: 0,
+            asserts_formats: false,
+            steps_per_byte: 64,
+        }
     }
 
     /// How many arrays and objects may be open at once. At most [`DEPTH_LIMIT`]; more is taken as that.
@@ -56,7 +65,27 @@ impl<'o> Options<'o> {
     /// [`CAPTURES_MAX`].
     #[must_use]
     pub const fn with_captures<'c>(self, captures: &'c [&'c str]) -> Options<'c> {
-        Options { depth_max: self.depth_max, closed: self.closed, captures, key_seed: self.key_seed }
+        Options {
+            depth_max: self.depth_max,
+            closed: self.closed,
+            captures,
+            key_seed: self.key_seed,
+            asserts_formats: self.asserts_formats,
+            steps_per_byte: self.steps_per_byte,
+        }
+    }
+
+    /// Whether `format` refuses what is not of the format. JSON Schema leaves that to the application, and says no.
+    #[must_use]
+    pub const fn with_formats(self, asserts_formats: bool) -> Self {
+        Self { asserts_formats, ..self }
+    }
+
+    /// The steps that a check may take for each byte of a message, beyond 4,096 for all of it. A step is one look of one
+    /// schema at one value, name or item, or one step of one automaton.
+    #[must_use]
+    pub const fn with_steps_per_byte(self, steps_per_byte: u32) -> Self {
+        Self { steps_per_byte, ..self }
     }
 
     /// Random bits for the hashes that find duplicates among undeclared members, so that a peer cannot choose names

@@ -17,6 +17,15 @@ pub struct Pointer {
     depth: u8,
 }
 
+/// A place on the way of a pointer.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    len: u8,
+    truncated: bool,
+    depth: u8,
+}
+
 impl Pointer {
     /// The whole document.
     pub(crate) const ROOT: Self = Self { bytes: [0; LEN_MAX], len: 0, truncated: false, depth: 0 };
@@ -38,6 +47,20 @@ impl Pointer {
     #[must_use]
     pub const fn depth(&self) -> usize {
         self.depth as usize
+    }
+
+    /// How far it goes, to come back to.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark { len: self.len, truncated: self.truncated, depth: self.depth }
+    }
+
+    /// Goes back up.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn reset(&mut self, mark: Mark) {
+        self.len = mark.len;
+        self.truncated = mark.truncated;
+        self.depth = mark.depth;
     }
 
     /// One step down, to the member `name`.
@@ -71,6 +94,14 @@ impl Pointer {
             }
         }
         self.push_name(digits.into_iter().skip(first));
+    }
+
+    /// All steps of another pointer.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn push_pointer(&mut self, other: &Self) {
+        other.as_str().chars().for_each(|character| self.push_char(character));
+        self.truncated |= other.truncated;
+        self.depth = self.depth.saturating_add(other.depth);
     }
 
     fn push_all(&mut self, text: &str) {

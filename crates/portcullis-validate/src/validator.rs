@@ -1,7 +1,7 @@
 //! Compiled schemas, ready to check messages.
 
 #[cfg(feature = "alloc")]
-use alloc::{boxed::Box, vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use crate::{
     compile::{Compiler, SchemaError, SwitchSchema, Tables},
@@ -10,6 +10,13 @@ use crate::{
     pointer::Pointer,
     program::{Head, Literal, Node, Program, Property},
     verdict::{Invalid, Keyword, Valid},
+};
+#[cfg(feature = "alloc")]
+use crate::{
+    graph::{self, Graph},
+    options::CAPTURES_MAX,
+    stream::{Checker, Stream},
+    verdict::Span,
 };
 
 /// The undeclared members that a message may have open at once, in one object or in nested ones together.
@@ -41,12 +48,22 @@ const FRAMES_USUAL: usize = 32;
 #[cfg(feature = "alloc")]
 #[derive(Clone, Debug)]
 pub struct Validator {
-    head: Head,
-    nodes: Box<[Node]>,
-    properties: Box<[Property]>,
-    literals: Box<[Literal]>,
-    prefixes: Box<[u16]>,
-    bytes: Box<[u8]>,
+    /// For schemas of the plain keywords: the faster way through a whole message.
+    fast: Option<Fast>,
+    /// For all others, and for messages in pieces. A switch has none.
+    graph: Option<Box<Graph>>,
+    /// Of a switch: the cases that need a graph, and where the value lies that they judge.
+    late: Option<Box<Late>>,
+}
+
+/// The cases of a switch that are judged behind everything else.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+struct Late {
+    target: Box<str>,
+    /// The capture that the target's place is told by.
+    capture: usize,
+    cases: Box<[Option<Graph>]>,
 }
 
 #[cfg(feature = "alloc")]
@@ -56,7 +73,8 @@ impl Validator {
     /// # Errors
     /// The text is not JSON, a keyword is not supported, or a keyword's value cannot be used; see [`SchemaError`].
     pub fn compile(schema: &str, options: &Options<'_>) -> Result<Self, SchemaError> {
-        Self::grow(|tables| Compiler::new(tables, options).schema(schema, None))
+        let fast = plain(Fast::grow(|tables| Compiler::new(tables, options).schema(schema, None)))?;
+        Ok(Self { fast, graph: Some(Box::new(graph::build(schema, options)?)), late: None })
     }
 
     /// Compiles a schema one of whose members, `on`, selects the schema that another one, `target`, must meet. The
@@ -86,10 +104,145 @@ impl Validator {
         cases: &[(&str, &str)],
         options: &Options<'_>,
     ) -> Result<Self, SchemaError> {
-        let switch = SwitchSchema { on, target, cases };
-        Self::grow(|tables| Compiler::new(tables, options).schema(envelope, Some(&switch)))
+        let (mut plain_cases, mut graphs) =
+            (Vec::with_capacity(cases.len()), Vec::with_capacity(cases.len()));
+        for &(name, schema) in cases {
+            let fast = plain(Fast::grow(|tables| Compiler::new(tables, options).schema(schema, None)));
+            // An error is told by the compiler of the whole, which says in which case it is.
+            let graph = match fast {
+                Ok(None) => {
+                    let inside =
+                        options.with_depth_max(options.depth_max.saturating_sub(1)).with_captures(&[]);
+                    Some(graph::build(schema, &inside).map_err(|error| error.inside(name))?)
+                }
+                Ok(Some(_)) | Err(_) => None,
+            };
+            plain_cases.push((name, if graph.is_some() { "true" } else { schema }));
+            graphs.push(graph);
+        }
+        let is_late = graphs.iter().any(Option::is_some);
+        let mut captures = options.captures.to_vec();
+        let capture = captures.iter().position(|name| *name == target).unwrap_or_else(|| {
+            captures.extend(is_late.then_some(target));
+            captures.len().saturating_sub(1)
+        });
+        let options = options.with_captures(&captures);
+        let switch = SwitchSchema { on, target, cases: &plain_cases };
+        let fast = Fast::grow(|tables| Compiler::new(tables, &options).schema(envelope, Some(&switch)))?;
+        let late = Late { target: target.into(), capture, cases: graphs.into() };
+        Ok(Self { fast: Some(fast), graph: None, late: is_late.then(|| Box::new(late)) })
     }
 
+    /// Checks a whole message: JSON as RFC 8259 has it, UTF-8, no duplicate names, and the schema. One pass, no
+    /// allocation; time linear in the bytes, by a factor that [`Options::with_steps_per_byte`] bounds where the schema has
+    /// more than the plain keywords.
+    ///
+    /// # Errors
+    /// The first place where the message is wrong.
+    pub fn check<'m>(&self, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+        let Some(fast) = &self.fast else {
+            let captures = self.graph.as_ref().map_or(Ok([Span::default(); CAPTURES_MAX]), |graph| {
+                let mut machine = Stream::new(graph);
+                machine.push(message)?;
+                machine.finish()
+            })?;
+            return Ok(Valid { message, captures, case: None });
+        };
+        let valid = check(fast.program(), message)?;
+        match &self.late {
+            Some(late) => late.check(&valid).map(|()| valid),
+            None => Ok(valid),
+        }
+    }
+
+    /// For a message that comes in pieces; `None` for a switch, whose target may come before its selector.
+    ///
+    /// ```
+    /// use portcullis_validate::{Options, Validator};
+    ///
+    /// let validator = Validator::compile(r#"{"type": "array", "items": {"type": "integer"}}"#, &Options::default())?;
+    /// let mut checker = validator.checker().expect("this is no switch");
+    /// checker.push(b"[1, 2").unwrap();
+    /// checker.push(b"5, 3").unwrap();
+    /// assert!(checker.push(b", true]").is_err(), "at the first byte that cannot be right");
+    /// # Ok::<(), portcullis_validate::SchemaError>(())
+    /// ```
+    #[must_use]
+    pub fn checker(&self) -> Option<Checker<'_>> {
+        self.graph.as_ref().map(|graph| Checker::new(graph))
+    }
+
+    /// What the schema costs.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let late = self.late.iter().flat_map(|late| late.cases.iter().flatten());
+        let graphs = || self.graph.as_deref().into_iter().chain(late.clone());
+        Cost {
+            is_plain: self.fast.is_some() && self.late.is_none(),
+            schemas: graphs().map(|graph| graph.nodes.len()).sum(),
+            pattern_bytes: graphs()
+                .flat_map(|graph| &graph.patterns)
+                .map(crate::graph::Pattern::memory_bytes)
+                .sum(),
+            beside_max: graphs().map(Graph::beside_max).max().unwrap_or(1),
+            stack_bytes: size_of::<Stream<'_>>(),
+        }
+    }
+}
+
+/// What a schema costs, as far as it can be told beforehand.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cost {
+    /// Whether it has only the plain keywords, so that whole messages take the faster way.
+    pub is_plain: bool,
+    /// Schemas, those inside others counted.
+    pub schemas: usize,
+    /// Memory of all automata, in bytes.
+    pub pattern_bytes: usize,
+    /// The most schemas that judge one value beside each other: steps for each value, name or item.
+    pub beside_max: usize,
+    /// What a check keeps on the stack, or a [`Checker`] wherever it is, in bytes.
+    pub stack_bytes: usize,
+}
+
+#[cfg(feature = "alloc")]
+impl Late {
+    fn check(&self, valid: &Valid<'_>) -> Result<(), Invalid> {
+        let graph = valid.case().and_then(|case| self.cases.get(case)?.as_ref());
+        let (Some(graph), Some(span)) = (graph, valid.capture_range(self.capture)) else { return Ok(()) };
+        let mut machine = Stream::new(graph);
+        let verdict =
+            machine.push(valid.bytes().get(span.clone()).unwrap_or_default()).and_then(|()| machine.finish());
+        verdict.map(|_| ()).map_err(|invalid| invalid.inside(&self.target, span.start))
+    }
+}
+
+/// `None` for a schema that needs more than the plain keywords.
+#[cfg(feature = "alloc")]
+fn plain(compiled: Result<Fast, SchemaError>) -> Result<Option<Fast>, SchemaError> {
+    match compiled {
+        Ok(fast) => Ok(Some(fast)),
+        Err(error) if error.is_beyond_plain() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A program of the plain keywords on the heap.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+struct Fast {
+    head: Head,
+    nodes: Box<[Node]>,
+    properties: Box<[Property]>,
+    literals: Box<[Literal]>,
+    prefixes: Box<[u16]>,
+    bytes: Box<[u8]>,
+}
+
+#[cfg(feature = "alloc")]
+impl Fast {
     /// Compiles into tables of growing size until the program fits.
     fn grow(compile: impl Fn(&mut Tables<'_>) -> Result<Head, SchemaError>) -> Result<Self, SchemaError> {
         let (mut items, mut pool) = (64, 1024);
@@ -136,15 +289,6 @@ impl Validator {
             prefixes: &self.prefixes,
             bytes: &self.bytes,
         }
-    }
-
-    /// Checks a whole message: JSON as RFC 8259 has it, UTF-8, no duplicate names, and the schema. One pass, no
-    /// allocation; time linear in the bytes.
-    ///
-    /// # Errors
-    /// The first place where the message is wrong.
-    pub fn check<'m>(&self, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
-        check(self.program(), message)
     }
 }
 
@@ -239,6 +383,18 @@ pub(crate) fn check<'m>(program: Program<'_>, message: &'m [u8]) -> Result<Valid
     } else {
         check_open(program, message, &mut [Frame::EMPTY; DEPTH_LIMIT])
     }
+}
+
+/// Checks the text of a schema, which may have many definitions, by `true`.
+pub(crate) fn check_schema_text<'m>(program: Program<'_>, text: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+    #[cfg(feature = "alloc")]
+    if text.len() > 4 * KEYS_MAX && core::str::from_utf8(text).is_ok() && u32::try_from(text.len()).is_ok() {
+        // A name takes four bytes at least.
+        let (mut hashes, mut starts) = (vec![0; text.len() / 4], vec![0; text.len() / 4]);
+        let keys = KeyStore::new(&mut hashes, &mut starts, program.head.key_seed);
+        return Machine::new(program, text, &mut [Frame::EMPTY; DEPTH_LIMIT], keys).run();
+    }
+    check(program, text)
 }
 
 fn check_open<'m>(

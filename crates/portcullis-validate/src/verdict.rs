@@ -105,6 +105,42 @@ pub enum Keyword {
     ExclusiveMaximum,
     /// `multipleOf`.
     MultipleOf,
+    /// `allOf` or `$ref`.
+    AllOf,
+    /// `anyOf`.
+    AnyOf,
+    /// `oneOf`.
+    OneOf,
+    /// `not`.
+    Not,
+    /// `then`.
+    Then,
+    /// `else`.
+    Else,
+    /// `dependentRequired`; the pointer names the missing member.
+    DependentRequired,
+    /// `dependentSchemas`.
+    DependentSchemas,
+    /// `propertyNames`; the pointer names the member.
+    PropertyNames,
+    /// `unevaluatedProperties`.
+    UnevaluatedProperties,
+    /// `unevaluatedItems`.
+    UnevaluatedItems,
+    /// `contains`.
+    Contains,
+    /// `minContains`.
+    MinContains,
+    /// `maxContains`.
+    MaxContains,
+    /// `uniqueItems`.
+    UniqueItems,
+    /// `pattern`.
+    Pattern,
+    /// `format`.
+    Format,
+    /// The message needs more work or memory than a check may use.
+    Budget,
 }
 
 impl Keyword {
@@ -137,6 +173,24 @@ impl Keyword {
             Self::ExclusiveMinimum => "exclusiveMinimum",
             Self::ExclusiveMaximum => "exclusiveMaximum",
             Self::MultipleOf => "multipleOf",
+            Self::AllOf => "allOf",
+            Self::AnyOf => "anyOf",
+            Self::OneOf => "oneOf",
+            Self::Not => "not",
+            Self::Then => "then",
+            Self::Else => "else",
+            Self::DependentRequired => "dependentRequired",
+            Self::DependentSchemas => "dependentSchemas",
+            Self::PropertyNames => "propertyNames",
+            Self::UnevaluatedProperties => "unevaluatedProperties",
+            Self::UnevaluatedItems => "unevaluatedItems",
+            Self::Contains => "contains",
+            Self::MinContains => "minContains",
+            Self::MaxContains => "maxContains",
+            Self::UniqueItems => "uniqueItems",
+            Self::Pattern => "pattern",
+            Self::Format => "format",
+            Self::Budget => "budget",
         }
     }
 }
@@ -163,6 +217,17 @@ impl Invalid {
         let mut pointer = Pointer::ROOT;
         pointer.push_name(name.chars());
         Self { pointer, keyword, offset }
+    }
+
+    /// The same, of a value that lies at `offset` in the top-level member `name`.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn inside(mut self, name: &str, offset: usize) -> Self {
+        let mut pointer = Pointer::ROOT;
+        pointer.push_name(name.chars());
+        pointer.push_pointer(&self.pointer);
+        self.pointer = pointer;
+        self.offset += offset;
+        self
     }
 
     /// Where in the document. For `required` and `additionalProperties` the missing or unwanted member itself.

@@ -16,6 +16,17 @@ pub enum SchemaReason {
     UnsupportedValue,
     /// The keyword's value is not what JSON Schema allows there.
     InvalidValue,
+    /// `pattern` is no regular expression, or one that needs more than an automaton of bounded size: look-around, references
+    /// to what was matched.
+    UnsupportedPattern,
+    /// A `format` that is not checked here, where formats are to be asserted.
+    UnsupportedFormat,
+    /// A reference to what is not in the document.
+    UnresolvedReference,
+    /// Schemas refer to each other, or stand beside each other, in a chain that is too long.
+    TooDeep,
+    /// A schema refers to itself beside itself: a check would never end.
+    ReferenceCycle,
     /// `$schema` names another dialect than draft 2020-12.
     UnknownDialect,
     /// A required member is not in `properties` of an object that is closed by default: nothing could ever pass.
@@ -61,6 +72,22 @@ impl SchemaError {
         self.offset
     }
 
+    /// The same, of a schema inside the case `name` of a switch.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn inside(mut self, name: &str) -> Self {
+        let mut pointer = Pointer::ROOT;
+        pointer.push_name(name.chars());
+        pointer.push_pointer(&self.pointer);
+        self.pointer = pointer;
+        self
+    }
+
+    /// Whether the schema has more than the plain keywords.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn is_beyond_plain(&self) -> bool {
+        matches!(self.reason, SchemaReason::UnsupportedKeyword | SchemaReason::UnsupportedValue)
+    }
+
     #[cfg(feature = "alloc")]
     pub(crate) fn is_full(&self) -> bool {
         self.reason == SchemaReason::Full
@@ -77,6 +104,15 @@ impl fmt::Display for SchemaError {
                 write!(f, "arrays and objects are not supported as a value of `{name}`")?;
             }
             SchemaReason::InvalidValue => write!(f, "`{name}` has a value that JSON Schema does not allow")?,
+            SchemaReason::UnsupportedPattern => {
+                f.write_str("the pattern has no automaton of bounded size")?
+            }
+            SchemaReason::UnsupportedFormat => f.write_str("the format is not supported")?,
+            SchemaReason::UnresolvedReference => {
+                f.write_str("the reference leads to nothing in this document")?
+            }
+            SchemaReason::TooDeep => f.write_str("a chain of schemas is too long")?,
+            SchemaReason::ReferenceCycle => f.write_str("a schema refers to itself in a circle")?,
             SchemaReason::UnknownDialect => f.write_str("`$schema` is not draft 2020-12")?,
             SchemaReason::RequiredUndeclared => {
                 f.write_str("a required member is not declared in `properties`, and the object is closed")?;

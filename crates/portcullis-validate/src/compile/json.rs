@@ -4,7 +4,7 @@ use crate::string::Decoded;
 
 /// A value in a schema's text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Value<'t> {
+pub(crate) struct Value<'t> {
     /// The whole document.
     document: &'t [u8],
     start: usize,
@@ -12,28 +12,28 @@ pub(super) struct Value<'t> {
 }
 
 impl<'t> Value<'t> {
-    pub(super) fn root(document: &'t [u8]) -> Self {
+    pub(crate) fn root(document: &'t [u8]) -> Self {
         let start = document.len() - document.trim_ascii_start().len();
         Self { document, start, end: document.trim_ascii_end().len() }
     }
 
-    pub(super) fn text(&self) -> &'t [u8] {
+    pub(crate) fn text(&self) -> &'t [u8] {
         self.document.get(self.start..self.end).unwrap_or_default()
     }
 
-    pub(super) const fn offset(&self) -> usize {
+    pub(crate) const fn offset(&self) -> usize {
         self.start
     }
 
-    pub(super) fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         self.text().first() == Some(&b'{')
     }
 
-    pub(super) fn is_array(&self) -> bool {
+    pub(crate) fn is_array(&self) -> bool {
         self.text().first() == Some(&b'[')
     }
 
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match self.text() {
             b"true" => Some(true),
             b"false" => Some(false),
@@ -42,22 +42,22 @@ impl<'t> Value<'t> {
     }
 
     /// The string's inside, escapes kept.
-    pub(super) fn string(&self) -> Option<&'t [u8]> {
+    pub(crate) fn string(&self) -> Option<&'t [u8]> {
         self.text().strip_prefix(b"\"")?.strip_suffix(b"\"")
     }
 
     /// Whether it is the string `text`.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         self.string().is_some_and(|inside| Decoded::new(inside).eq(text.bytes()))
     }
 
     /// The items of an array; nothing when it is none.
-    pub(super) fn items(&self) -> Items<'t> {
+    pub(crate) fn items(&self) -> Items<'t> {
         Items { document: self.document, at: self.start, end: self.end }
     }
 
     /// The members of an object; nothing when it is none.
-    pub(super) fn members(&self) -> impl Iterator<Item = (Self, Self)> + use<'t> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Self, Self)> + use<'t> {
         let mut values = self.items();
         core::iter::from_fn(move || Some((values.next()?, values.next()?)))
     }
@@ -65,7 +65,7 @@ impl<'t> Value<'t> {
 
 /// The values between a container's brackets.
 #[derive(Clone, Debug)]
-pub(super) struct Items<'t> {
+pub(crate) struct Items<'t> {
     document: &'t [u8],
     at: usize,
     end: usize,

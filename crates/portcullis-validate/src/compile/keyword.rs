@@ -10,6 +10,11 @@ use crate::{
 /// The one dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
+/// Whether `$schema` names what is read here.
+pub(crate) fn is_dialect(value: &Value<'_>) -> bool {
+    value.is(DIALECT)
+}
+
 impl Compiler<'_, '_> {
     /// Takes one keyword into the node, or puts it aside in the shape. Tells whether it can refuse anything.
     pub(super) fn keyword<'t>(
@@ -22,7 +27,7 @@ impl Compiler<'_, '_> {
         let limits = &mut node.limits;
         match key.string().unwrap_or_default() {
             b"$id" | b"$comment" | b"title" | b"description" | b"default" | b"examples" => return Ok(false),
-            b"$schema" if place.value.is(DIALECT) => return Ok(false),
+            b"$schema" if is_dialect(&place.value) => return Ok(false),
             b"$schema" => return Err(place.error(SchemaReason::UnknownDialect)),
             b"type" => node.types &= types_of(&place)?,
             b"enum" => {
@@ -122,7 +127,7 @@ impl Compiler<'_, '_> {
 }
 
 /// The parts of a number that is known to be JSON; `None` for any other value.
-fn decimal(text: &[u8]) -> Option<Decimal<'_>> {
+pub(crate) fn decimal(text: &[u8]) -> Option<Decimal<'_>> {
     let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
     if !digits.first()?.is_ascii_digit() {
         return None;
@@ -144,7 +149,7 @@ fn exponent(text: &[u8]) -> Option<i64> {
 }
 
 /// A non-negative integer, which may be written `2.0`. More than 32 bits count as the most that there is.
-fn count_of(place: &Place<'_>) -> Result<u32, SchemaError> {
+pub(crate) fn count_of(place: &Place<'_>) -> Result<u32, SchemaError> {
     let number = decimal(place.value.text()).ok_or(place.error(SchemaReason::InvalidValue))?;
     if !number.is_integer() || (number.is_negative() && !number.is_zero()) {
         return Err(place.error(SchemaReason::InvalidValue));
@@ -160,7 +165,7 @@ fn count_of(place: &Place<'_>) -> Result<u32, SchemaError> {
     Ok(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
-fn types_of(place: &Place<'_>) -> Result<u8, SchemaError> {
+pub(crate) fn types_of(place: &Place<'_>) -> Result<u8, SchemaError> {
     let invalid = place.error(SchemaReason::InvalidValue);
     if !place.value.is_array() {
         return type_of(&place.value).ok_or(invalid);
@@ -191,7 +196,7 @@ fn type_of(value: &Value<'_>) -> Option<u8> {
 }
 
 /// An array of different strings.
-fn check_names(place: &Place<'_>) -> Result<(), SchemaError> {
+pub(crate) fn check_names(place: &Place<'_>) -> Result<(), SchemaError> {
     let repeated = |(value, index): (Value<'_>, usize)| {
         value.string().is_none()
             || place.value.items().skip(index + 1).any(|other| super::same(&value, &other))

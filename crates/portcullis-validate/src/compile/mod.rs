@@ -1,8 +1,8 @@
 //! From a schema's text to its program.
 
 mod error;
-mod json;
-mod keyword;
+pub(crate) mod json;
+pub(crate) mod keyword;
 mod tables;
 
 pub use error::{SchemaError, SchemaReason};
@@ -27,27 +27,30 @@ pub(crate) struct SwitchSchema<'s> {
 
 /// A place in the schema: its pointer and its text.
 #[derive(Clone, Copy, Debug)]
-struct Place<'t> {
-    pointer: Pointer,
-    value: Value<'t>,
+pub(crate) struct Place<'t> {
+    pub(crate) pointer: Pointer,
+    pub(crate) value: Value<'t>,
+    /// Where the value that it is a part of starts.
+    #[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "for references"))]
+    pub(crate) parent: usize,
 }
 
 impl<'t> Place<'t> {
-    const fn error(&self, reason: SchemaReason) -> SchemaError {
+    pub(crate) const fn error(&self, reason: SchemaReason) -> SchemaError {
         SchemaError { reason, pointer: self.pointer, offset: self.value.offset() }
     }
 
     /// The member `key` of this place.
-    fn member(&self, key: &Value<'t>, value: Value<'t>) -> Self {
+    pub(crate) fn member(&self, key: &Value<'t>, value: Value<'t>) -> Self {
         let mut pointer = self.pointer;
         pointer.push_name(characters(key.string().unwrap_or_default()));
-        Self { pointer, value }
+        Self { pointer, value, parent: self.value.offset() }
     }
 
-    fn item(&self, index: u32, value: Value<'t>) -> Self {
+    pub(crate) fn item(&self, index: u32, value: Value<'t>) -> Self {
         let mut pointer = self.pointer;
         pointer.push_index(index);
-        Self { pointer, value }
+        Self { pointer, value, parent: self.value.offset() }
     }
 }
 
@@ -269,12 +272,12 @@ impl<'c, 's> Compiler<'c, 's> {
 }
 
 /// The text of a schema, once it has been checked to be JSON without duplicate names: what the compiler relies on.
-fn document(text: &str) -> Result<Place<'_>, SchemaError> {
+pub(crate) fn document(text: &str) -> Result<Place<'_>, SchemaError> {
     let head = Head { root: ANY, switch: None, depth_max: DEPTH_LIMIT, open: true, key_seed: 0 };
     let any =
         Program { head, nodes: &[Node::ANY], properties: &[], literals: &[], prefixes: &[], bytes: &[] };
-    match validator::check(any, text.as_bytes()) {
-        Ok(_) => Ok(Place { pointer: Pointer::ROOT, value: Value::root(text.as_bytes()) }),
+    match validator::check_schema_text(any, text.as_bytes()) {
+        Ok(_) => Ok(Place { pointer: Pointer::ROOT, value: Value::root(text.as_bytes()), parent: 0 }),
         Err(invalid) => Err(SchemaError {
             reason: SchemaReason::Json(invalid.keyword()),
             pointer: *invalid.pointer(),

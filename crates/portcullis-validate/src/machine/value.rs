@@ -4,14 +4,11 @@ use core::cmp::Ordering;
 
 use super::{Fault, Machine};
 use crate::{
-    decimal::Decimal,
+    decimal::{Decimal, EXPONENT_MAX},
     program::{Literal, NONE, Node, types},
     string::Decoded,
     verdict::Keyword,
 };
-
-/// An exponent is kept to this, far beyond any message's digits.
-const EXPONENT_MAX: i64 = 1_000_000_000_000_000;
 
 /// A number token.
 #[derive(Clone, Copy, Debug)]

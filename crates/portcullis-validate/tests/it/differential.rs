@@ -64,6 +64,75 @@ fn keywords(inner: impl Strategy<Value = Value> + Clone + 'static) -> impl Strat
     ]
 }
 
+/// Everything that needs a graph.
+fn more_keywords(
+    inner: impl Strategy<Value = Value> + Clone + 'static,
+) -> impl Strategy<Value = (String, Value)> {
+    let list_name = proptest::sample::select(vec!["allOf", "anyOf", "oneOf", "prefixItems"]);
+    let one_name = proptest::sample::select(vec![
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+        "additionalProperties",
+        "items",
+    ]);
+    let map = |names: Vec<&'static str>, inner: BoxedStrategy<Value>| {
+        vec((proptest::sample::select(names), inner), 0..3).prop_map(|members| {
+            Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        })
+    };
+    let names = || proptest::sample::subsequence(vec!["a", "b", "c", "d"], 0..=2);
+    let inner = inner.boxed();
+    prop_oneof![
+        6 => keywords(inner.clone()),
+        2 => (list_name, vec(inner.clone(), 1..3)).prop_map(|(name, list)| (name.to_owned(), Value::from(list))),
+        3 => (one_name, inner.clone()).prop_map(|(name, value)| (name.to_owned(), value)),
+        1 => (proptest::sample::select(vec!["minContains", "maxContains"]), 0..4_u32)
+            .prop_map(|(name, value)| (name.to_owned(), value.into())),
+        1 => Just(("uniqueItems".to_owned(), Value::from(true))),
+        1 => proptest::sample::select(vec!["^a", "b$", "[ac]{2}", "a|bc", "^$"])
+            .prop_map(|pattern| ("pattern".to_owned(), Value::from(pattern))),
+        1 => map(vec!["^a", "b", "."], inner.clone()).prop_map(|map| ("patternProperties".to_owned(), map)),
+        1 => map(vec!["a", "b", "c"], inner.clone()).prop_map(|map| ("dependentSchemas".to_owned(), map)),
+        1 => vec((proptest::sample::select(vec!["a", "b"]), names()), 0..3).prop_map(|members| {
+            let members = members.into_iter().map(|(name, others)| (name.to_owned(), json!(others)));
+            ("dependentRequired".to_owned(), Value::Object(members.collect()))
+        }),
+        1 => proptest::sample::select(vec![json!({"maxLength": 1}), json!({"pattern": "[ab]"}), json!(false)])
+            .prop_map(|names| ("propertyNames".to_owned(), names)),
+        1 => vec(json_value(), 1..4).prop_map(|values| ("enum".to_owned(), Value::from(values))),
+        1 => json_value().prop_map(|value| ("const".to_owned(), value)),
+        1 => Just(("$ref".to_owned(), Value::from("#/$defs/x"))),
+    ]
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        scalar(),
+        vec(-1_i64..3, 0..3).prop_map(|list| json!(list)),
+        vec(("[ab]", 0_i64..2), 0..3).prop_map(|members| Value::Object(
+            members.into_iter().map(|(name, n)| (name, json!(n))).collect()
+        )),
+    ]
+}
+
+/// Any schema, with one that can be referred to; references inside it would be circles.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let tree = any::<bool>().prop_map(Value::from).prop_recursive(4, 32, 4, |inner| {
+        vec(more_keywords(inner), 0..5).prop_map(|members| Value::Object(members.into_iter().collect()))
+    });
+    (tree, schema()).prop_map(|(mut tree, definition)| {
+        if let Value::Object(members) = &mut tree {
+            members.insert("$defs".to_owned(), json!({ "x": definition }));
+        }
+        tree
+    })
+}
+
 fn schema() -> impl Strategy<Value = Value> {
     any::<bool>().prop_map(Value::from).prop_recursive(3, 24, 4, |inner| {
         vec(keywords(inner), 0..5).prop_map(|members| Value::Object(members.into_iter().collect()))
@@ -137,6 +206,52 @@ proptest! {
         for instance in instances {
             let verdict = ours.check(instance.to_string().as_bytes()).map(|_| ());
             prop_assert_eq!(verdict.is_ok(), theirs.is_valid(&instance), "{} {} {:?}", schema, instance, verdict);
+        }
+    }
+
+    #[test]
+    fn any_schema_admits_what_jsonschema_admits_at_any_cut(
+        schema in any_schema(),
+        instances in vec(instance(), 1..6),
+        cut: prop::sample::Index,
+    ) {
+        // A reference that leads nowhere is an error of the schema on both sides.
+        let Ok(ours) = Validator::compile(&schema.to_string(), &Options::default().with_closed(false)) else {
+            prop_assert!(schema.is_boolean() || !schema.to_string().contains("$defs"), "{}", schema);
+            return Ok(());
+        };
+        let theirs = jsonschema::draft202012::new(&schema).unwrap();
+        for instance in instances {
+            let text = instance.to_string();
+            let verdict = ours.check(text.as_bytes()).map(|_| ());
+            if verdict.is_err_and(|invalid| invalid.keyword() == Keyword::Budget) {
+                continue;
+            }
+            prop_assert_eq!(verdict.is_ok(), theirs.is_valid(&instance), "{} {} {:?}", schema, instance, verdict);
+            let (left, right) = text.as_bytes().split_at(cut.index(text.len()));
+            let mut checker = ours.checker().unwrap();
+            let pieces = checker.push(left).and_then(|()| checker.push(right));
+            let pieces = pieces.and_then(|()| checker.finish().map(|_| ()));
+            prop_assert_eq!(pieces.is_ok(), verdict.is_ok(), "{} {}", schema, instance);
+        }
+    }
+
+    #[test]
+    fn the_two_ways_through_a_plain_schema_tell_the_same(
+        schema in schema(),
+        instances in vec(instance(), 1..6),
+        closed: bool,
+    ) {
+        let Ok(ours) = Validator::compile(&schema.to_string(), &Options::default().with_closed(closed)) else {
+            return Ok(());
+        };
+        prop_assert!(ours.cost().is_plain);
+        for instance in instances {
+            let text = instance.to_string();
+            let fast = ours.check(text.as_bytes()).map(|_| ()).map_err(|invalid| invalid.keyword());
+            let mut checker = ours.checker().unwrap();
+            let pieces = checker.push(text.as_bytes()).and_then(|()| checker.finish().map(|_| ()));
+            prop_assert_eq!(pieces.map_err(|invalid| invalid.keyword()).is_ok(), fast.is_ok(), "{} {}", schema, instance);
         }
     }
 
