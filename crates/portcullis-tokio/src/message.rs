@@ -1,7 +1,7 @@
 //! Messages that are owned and cheap to clone.
 
+use alloc::sync::Arc;
 use core::{fmt, ops::Deref};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use portcullis_proto::MessageKind;

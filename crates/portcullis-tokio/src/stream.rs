@@ -1,5 +1,6 @@
 //! A stream and sink of messages over a transport.
 
+use alloc::sync::Arc;
 use core::{
     fmt,
     future::{Future as _, poll_fn},
@@ -8,7 +9,6 @@ use core::{
     time::Duration,
 };
 use std::io;
-use std::sync::Arc;
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -241,7 +241,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocketStream<T> {
         }
         match self.poll_sent(cx) {
             Poll::Pending if self.endpoint.has_room() => Poll::Ready(Ok(())),
-            other => other,
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => Poll::Ready(result),
         }
     }
 
@@ -285,13 +286,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocketStream<T> {
             if written.is_pending() && self.endpoint.poll_timeout().is_some() {
                 return Poll::Pending;
             }
-            let shut = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
+            // The peer may have been faster in ending the transport.
+            let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
             self.wakers.wake_all();
             return Poll::Ready(match end {
-                // The peer may have been faster in ending the transport.
-                End::Clean => Ok(drop(shut)),
+                End::Clean => Ok(()),
                 End::Failed(error) => Err(error.into()),
-                _ => Err(Error::Unclean),
+                End::Unclean | _ => Err(Error::Unclean),
             });
         }
     }

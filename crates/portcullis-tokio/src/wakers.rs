@@ -1,7 +1,8 @@
 //! Both halves of a split stream use one transport, which keeps one waker for each direction.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use alloc::{sync::Arc, task::Wake};
+use core::task::Waker;
+use std::sync::{Mutex, PoisonError};
 
 /// The waker that the transport and the timer get. It wakes whoever waits in either half: the reader writes pongs, and
 /// the writer that closes reads.
