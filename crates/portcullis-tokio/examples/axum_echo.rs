@@ -22,6 +22,7 @@ use portcullis_tokio::{
 pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Extracts a valid upgrade; [`serve`](Self::serve) is the handler's response.
+#[derive(Debug)]
 pub struct Upgrade {
     upgrade: OnUpgrade,
     response: Response,

@@ -1,11 +1,12 @@
 //! The blocking adapter against another implementation over real sockets, and over transports that stop everywhere.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use portcullis_proto::blocking::{Error, Handshake, Message, WebSocket, accept, accept_with, connect};
 use portcullis_proto::endpoint::{Answer, Options, Refusal};

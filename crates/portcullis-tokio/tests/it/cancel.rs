@@ -1,8 +1,8 @@
 //! Futures that are dropped wherever they wait, and the two halves of a split stream.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt, StreamExt as _};
 use portcullis_tokio::{CloseCode, Error, Message, Options, WebSocketStream, accept_async, proto::SendError};

@@ -1,6 +1,6 @@
 //! Deadlines, on a clock that stands until everybody waits.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use portcullis_tokio::{
     CloseCode, Error, Options, accept_async, accept_async_with,

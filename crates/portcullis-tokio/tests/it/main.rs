@@ -1,6 +1,8 @@
 //! One binary for all integration tests.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+extern crate alloc;
+
 mod cancel;
 mod clock;
 mod peers;

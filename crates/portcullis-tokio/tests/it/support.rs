@@ -1,10 +1,11 @@
 //! Transports that stop where a test wants them to.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Mutex;
 
 use portcullis_tokio::{ClientRequest, Options, WebSocketStream, accept_async_with, client_async_with};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
