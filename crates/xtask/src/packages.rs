@@ -30,7 +30,8 @@ pub(crate) fn all() -> Vec<Package> {
     found
 }
 
-/// The arguments that select each set: nothing, `alloc`, `std` and everything; one set when there are no features.
+/// The arguments that select each set: nothing, `alloc`, `std`, `deflate` (whose engine is another one with everything) and
+/// everything; one set when there are no features.
 fn feature_sets(manifest: &str) -> Vec<Vec<String>> {
     let section = manifest.split("[features]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
     let has = |name: &str| section.lines().any(|line| line.starts_with(&format!("{name} =")));
@@ -40,7 +41,7 @@ fn feature_sets(manifest: &str) -> Vec<Vec<String>> {
     }
     let none = "--no-default-features".to_owned();
     let mut sets = vec![vec![none.clone()]];
-    for feature in ["alloc", "std"] {
+    for feature in ["alloc", "std", "deflate"] {
         if has(feature) {
             sets.push(vec![none.clone(), "--features".to_owned(), feature.to_owned()]);
         }
