@@ -129,3 +129,97 @@ impl Hasher for SeededHasher {
         v0 ^ v1 ^ v2 ^ v3
     }
 }
+
+/// A hash function for keys that are one integer, several times faster than [`SeededHash`]: multiply, add, shift.
+///
+/// With a random seed the hashes of any two integers of up to 64 bits are independent of each other (Dietzfelbinger's
+/// strongly universal hashing), so that keys chosen without a look at the answers cannot crowd a table. A peer who
+/// chooses keys freely *and* measures their effect could learn more: its keys belong to [`SeededHash`].
+#[derive(Clone, Copy)]
+pub struct IntegerHash {
+    factor: u128,
+    offset: u128,
+}
+
+impl IntegerHash {
+    /// A hash function of its own for each `seed`, which has to come from a random source and stay secret.
+    #[must_use]
+    pub const fn new(seed: [u64; 4]) -> Self {
+        let [a, b, c, d] = seed;
+        Self { factor: ((a as u128) << 64) | b as u128, offset: ((c as u128) << 64) | d as u128 }
+    }
+}
+
+impl core::fmt::Debug for IntegerHash {
+    /// The seed is a secret and is not shown.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("IntegerHash")
+    }
+}
+
+impl BuildHasher for IntegerHash {
+    type Hasher = IntegerHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> IntegerHasher {
+        IntegerHasher { hash: *self, state: 0 }
+    }
+}
+
+/// The state of one hash that [`IntegerHash`] makes.
+#[derive(Clone)]
+pub struct IntegerHasher {
+    hash: IntegerHash,
+    state: u64,
+}
+
+impl core::fmt::Debug for IntegerHasher {
+    /// The state would give the seed away.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("IntegerHasher")
+    }
+}
+
+impl Hasher for IntegerHasher {
+    /// Correct for any bytes, made for integers: what follows the first eight bytes is only mixed in.
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let word = chunk.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte));
+            self.write_u64(word);
+        }
+    }
+
+    #[inline]
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u16(&mut self, value: u16) {
+        self.write_u64(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, value: u64) {
+        let word = u128::from(self.state ^ value);
+        let sum = self.hash.factor.wrapping_mul(word).wrapping_add(self.hash.offset);
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
+        let state = (sum >> 64) as u64;
+        self.state = state;
+    }
+
+    #[inline]
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.state
+    }
+}

@@ -20,8 +20,11 @@ pub enum WhenFull {
     Share,
 }
 
-/// Room for one key and its bucket.
+/// Room for one key and its bucket: 32 bytes for keys of up to eight.
+///
+/// Aligned so that two such slots are one line of a cache and none lies in two.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub struct Slot<K>(Option<(K, Gcra)>);
 
 impl<K> Slot<K> {
@@ -266,7 +269,7 @@ where
         #[expect(clippy::cast_possible_truncation, reason = "the low bits choose the slot")]
         let home = self.hasher.hash_one(key) as usize;
         for step in 0..PROBES {
-            let index = home.wrapping_add(step) & mask;
+            let index = probe(home, step) & mask;
             match slots.get(index) {
                 Some(Slot(Some((held, _)))) if held == key => return Place::Found(index),
                 Some(Slot(Some(_))) => {}
@@ -278,12 +281,13 @@ where
 
     /// The slot for a key that is in none of those from `home` on: the first that is empty or full again. A pass of
     /// its own, so that a known key is found by comparing keys alone.
+    #[inline(never)]
     fn vacancy(&self, home: usize, now: Instant) -> Place {
         let slots = self.slots.as_ref();
         let mask = slots.len().wrapping_sub(1);
         let mut free_at = Instant::FAR_FUTURE;
         for step in 0..PROBES {
-            let index = home.wrapping_add(step) & mask;
+            let index = probe(home, step) & mask;
             match slots.get(index) {
                 Some(Slot(Some((_, gcra)))) if !gcra.is_full(&self.quota, now) => {
                     free_at = free_at.min(gcra.full_at(&self.quota));
@@ -304,6 +308,12 @@ impl<K, S, H> fmt::Debug for KeyedTable<K, S, H> {
             .field("when_full", &self.when_full)
             .finish_non_exhaustive()
     }
+}
+
+/// The `step`th place of a key: its own, the other of the pair in the same line of the cache, then pair after pair.
+#[inline]
+const fn probe(home: usize, step: usize) -> usize {
+    (home & !1).wrapping_add(step ^ (home & 1))
 }
 
 /// The verdict on a key for which there is no slot before `free_at`.

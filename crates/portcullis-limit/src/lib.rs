@@ -20,7 +20,7 @@ mod stored;
 pub use bill::{Charge, check_all};
 pub use bucket::Bucket;
 pub use gcra::Gcra;
-pub use hash::{SeededHash, SeededHasher};
+pub use hash::{IntegerHash, IntegerHasher, SeededHash, SeededHasher};
 #[cfg(feature = "alloc")]
 pub use keyed::Keyed;
 #[cfg(feature = "heapless")]

@@ -69,8 +69,8 @@ fn a_refund_is_never_lost() {
         let other = {
             let word = Arc::clone(&word);
             thread::spawn(move || {
-                if charge(&word, &shape, Instant::ORIGIN, 1).is_ok() {
-                    refund(&word, shape.token);
+                if charge(&*word, &shape, Instant::ORIGIN, 1).is_ok() {
+                    refund(&*word, shape.token);
                 }
             })
         };

@@ -1,7 +1,9 @@
 use core::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use core::time::Duration;
 
-use portcullis_limit::{KeyedArray, KeyedSlice, KeyedTable, Quota, SeededHash, Slot, TableError, WhenFull};
+use portcullis_limit::{
+    IntegerHash, KeyedArray, KeyedSlice, KeyedTable, Quota, SeededHash, Slot, TableError, WhenFull,
+};
 use portcullis_time::Instant;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -129,6 +131,31 @@ fn the_hash_is_siphash_1_3_whatever_the_pieces() {
     words.write_u32(0x0403_0201);
     words.write_u64(0x0c0b_0a09_0807_0605);
     assert_eq!(words.finish(), of(&input[..13]));
+}
+
+#[test]
+fn the_integer_hash_multiplies_adds_and_shifts() {
+    let hash = IntegerHash::new([3, 5, 7, u64::MAX]);
+    // (3·2⁶⁴ + 5) · 11 + 7·2⁶⁴ + 2⁶⁴ − 1 = 41·2⁶⁴ + 54.
+    assert_eq!(hash.hash_one(11_u64), 41);
+    assert_eq!((hash.hash_one(11_u32), hash.hash_one(11_u8), hash.hash_one(11_usize)), (41, 41, 41));
+    assert_ne!(hash.hash_one([1_u64, 2]), hash.hash_one([2_u64, 1]));
+}
+
+#[test]
+fn the_integer_hash_spreads_numbers_in_a_row() {
+    let slots = [Slot::empty(); 1 << 12];
+    let hasher = IntegerHash::new([0x1234_5678_9abc_def1, 0xfedc_ba98_7654_3211, 0x0f1e_2d3c_4b5a_6978, 1]);
+    let mut table = KeyedTable::with_slots(quota(1, 1), slots, hasher, WhenFull::Refuse).unwrap();
+    for key in 0..1_u64 << 11 {
+        assert!(table.check(key << 20, Instant::ORIGIN, 1).is_ok());
+    }
+}
+
+#[test]
+fn a_slot_is_half_a_line_of_the_cache() {
+    assert_eq!((size_of::<Slot<u64>>(), align_of::<Slot<u64>>()), (32, 32));
+    assert_eq!(size_of::<Slot<u32>>(), 32);
 }
 
 #[test]
