@@ -122,8 +122,8 @@ pub struct Config {
     pub frame_len_max: u64,
     /// The most frames that one message may come in, empty ones counted.
     pub fragments_max: u32,
-    /// The most bytes that a compressed message may inflate to for each byte of it on the wire. The first 4 KiB of a
-    /// message are free.
+    /// The most bytes that a compressed message may inflate to for each byte that its frames have declared. The first
+    /// 4 KiB of a message are free.
     ///
     /// Precedents: Apache's `DeflateInflateRatioLimit` is 200; what people and programs say to each other stays under 10.
     pub inflate_ratio_max: u32,

@@ -12,17 +12,16 @@ const CHUNK_LEN: usize = 4_096;
 /// What of a message needs no ratio: a short one may be all repetition.
 const INFLATED_FREE_LEN: u64 = 4_096;
 
-/// A compressed message as it comes over the wire, in bytes.
+/// A compressed message as it comes over the wire.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wire {
-    /// What its frames have declared.
+    /// What its frames have declared, in bytes. The ratio is by this and not by what has come of it, which would depend on
+    /// how the transport has cut the frame at hand.
     pub(super) declared: u64,
-    /// What of it has been inflated.
-    taken: u64,
 }
 
 impl Wire {
-    pub(super) const NOTHING: Self = Self { declared: 0, taken: 0 };
+    pub(super) const NOTHING: Self = Self { declared: 0 };
 
     /// The most that a message may declare: room for blocks that hold nothing, which flushing leaves behind.
     pub(super) const fn declared_max(message_len_max: u64) -> u64 {
@@ -88,23 +87,27 @@ impl<S: Storage> Connection<S> {
             frame.advance(inflated.used);
             inflated
         };
-        message.wire.taken += inflated.used as u64;
-        message.len = message.len.saturating_add(inflated.written as u64);
-        let len_max = self.config.message_len_max;
-        if message.len > len_max {
-            return Err(ProtocolError::MessageTooBig { len: message.len, len_max });
-        }
         let ratio_max = self.config.inflate_ratio_max;
-        let by_ratio = message.wire.taken.saturating_mul(u64::from(ratio_max));
-        if message.len > by_ratio.max(INFLATED_FREE_LEN) {
-            return Err(ProtocolError::InflateRatio { ratio_max });
-        }
-        let written = out.get(..inflated.written).unwrap_or_default();
+        let by_ratio = message.wire.declared.saturating_mul(u64::from(ratio_max)).max(INFLATED_FREE_LEN);
+        let capacity = if self.config.streaming { u64::MAX } else { self.storage.capacity_max() as u64 };
+        let len_max = self.config.message_len_max.min(capacity);
+        // The first byte that is wrong or too many decides, however the message came: what lies before is looked at first.
+        let room = len_max.min(by_ratio).saturating_sub(message.len);
+        let within = usize::try_from(room).unwrap_or(usize::MAX).min(inflated.written);
+        let written = out.get(..within).unwrap_or_default();
         message.check(written, false)?;
-        let len = message.len;
-        self.storage
-            .extend(written)
-            .map_err(|full| ProtocolError::MessageTooBig { len, len_max: full.capacity_max as u64 })?;
+        message.len += within as u64;
+        if within < inflated.written {
+            return Err(if len_max <= by_ratio {
+                ProtocolError::MessageTooBig { len: len_max.saturating_add(1), len_max }
+            } else {
+                ProtocolError::InflateRatio { ratio_max }
+            });
+        }
+        self.storage.extend(written).map_err(|full| ProtocolError::MessageTooBig {
+            len: len_max,
+            len_max: full.capacity_max as u64,
+        })?;
         Ok(inflated)
     }
 

@@ -14,9 +14,9 @@ use miniz_oxide::inflate::{
     },
 };
 
-use super::WindowBits;
 #[cfg(not(feature = "zlib"))]
 use super::{Flush, Level};
+use super::{Inflated, WindowBits};
 
 /// A raw deflate stream that is written.
 #[cfg(not(feature = "zlib"))]
@@ -78,14 +78,14 @@ impl InflateStream {
         Self { state: Box::default(), ring: vec![0; window_bits.len()], at: 0, is_full: false }
     }
 
-    /// Inflates into `out`: returns what was used and written. Only when `out` is full can more be waiting.
-    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
+    /// Inflates into `out`. What comes before an error is given out first, and the error at the next call.
+    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<Inflated> {
         let (mut used, mut written) = (0, 0);
         loop {
             let rest = input.get(used..)?;
             let free = out.get_mut(written..)?;
             if free.is_empty() {
-                return Some((used, written));
+                return Some(Inflated { used, written, has_more: true });
             }
             let wrapping = if self.is_full { 0 } else { TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF };
             let (status, consumed, produced) = decompress_with_limit(
@@ -105,15 +105,20 @@ impl InflateStream {
             used += consumed;
             written += produced;
             match status {
-                TINFLStatus::NeedsMoreInput => return Some((used, written)),
+                TINFLStatus::NeedsMoreInput => return Some(Inflated { used, written, has_more: false }),
                 TINFLStatus::HasMoreOutput => {}
                 TINFLStatus::Done => {
                     // RFC 7692 §7.2.3.4: "implementors can choose to flush data using DEFLATE blocks with "BFINAL" set to 1"
                     self.state.init();
                     if used == input.len() {
-                        return Some((used, written));
+                        return Some(Inflated { used, written, has_more: false });
                     }
                 }
+                TINFLStatus::FailedCannotMakeProgress
+                | TINFLStatus::BadParam
+                | TINFLStatus::Adler32Mismatch
+                | TINFLStatus::Failed
+                | _ if written > 0 => return Some(Inflated { used, written, has_more: true }),
                 TINFLStatus::FailedCannotMakeProgress
                 | TINFLStatus::BadParam
                 | TINFLStatus::Adler32Mismatch

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::{Flush, Level, WindowBits, engine_miniz};
+use super::{Flush, Inflated, Level, WindowBits, engine_miniz};
 
 /// A raw deflate stream that is written.
 pub(super) struct Deflater {
@@ -93,8 +93,8 @@ impl InflateStream {
         }
     }
 
-    /// Inflates into `out`: returns what was used and written. Only when `out` is full can more be waiting.
-    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
+    /// Inflates into `out`. What comes before an error is given out first, and the error at the next call.
+    pub(super) fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Option<Inflated> {
         match self {
             Self::Full(state) => inflate(state, input, out),
             Self::Small(stream) => stream.inflate(input, out),
@@ -102,26 +102,30 @@ impl InflateStream {
     }
 }
 
-fn inflate(state: &mut Inflate, input: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
+fn inflate(state: &mut Inflate, input: &[u8], out: &mut [u8]) -> Option<Inflated> {
     let (mut used, mut written) = (0, 0);
     loop {
         let rest = input.get(used..)?;
         let free = out.get_mut(written..)?;
         if free.is_empty() {
-            return Some((used, written));
+            return Some(Inflated { used, written, has_more: true });
         }
         let (in_before, out_before) = (state.total_in(), state.total_out());
-        let status = state.decompress(rest, free, InflateFlush::SyncFlush).ok()?;
+        let status = state.decompress(rest, free, InflateFlush::SyncFlush);
         used += usize::try_from(state.total_in() - in_before).ok()?;
         written += usize::try_from(state.total_out() - out_before).ok()?;
         match status {
+            Err(_) if written > 0 => return Some(Inflated { used, written, has_more: true }),
+            Err(_) => return None,
             // RFC 7692 §7.2.3.4: "implementors can choose to flush data using DEFLATE blocks with "BFINAL" set to 1"
             // Who does starts with an empty window behind it, since that is all that the common engines can do.
-            Status::StreamEnd => state.reset(false),
-            Status::Ok | Status::BufError => return Some((used, written)),
+            Ok(Status::StreamEnd) => state.reset(false),
+            Ok(Status::Ok | Status::BufError) => {
+                return Some(Inflated { used, written, has_more: false });
+            }
         }
         if used == input.len() {
-            return Some((used, written));
+            return Some(Inflated { used, written, has_more: false });
         }
     }
 }

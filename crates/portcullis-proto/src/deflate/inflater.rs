@@ -46,8 +46,7 @@ impl Inflater {
     /// Inflates payload of a message.
     pub(crate) fn push(&mut self, input: &[u8], out: &mut [u8]) -> Result<Inflated, InvalidDeflate> {
         let stream = self.stream.get_or_insert_with(|| InflateStream::new(self.window_bits));
-        let (used, written) = stream.inflate(input, out).ok_or(InvalidDeflate)?;
-        Ok(Inflated { used, written, has_more: written == out.len() })
+        stream.inflate(input, out).ok_or(InvalidDeflate)
     }
 
     /// All payload of the message has been pushed; call until nothing more comes.

@@ -1,13 +1,13 @@
 //! What holds for whatever is agreed and whatever is sent.
 
 use portcullis_proto::{
-    ProtocolError, Side,
+    Config, Connection, Message, ProtocolError, Side, VecStorage,
     deflate::{DeflateConfig, Level},
 };
 use proptest::prelude::*;
 
 use super::{agree, agreed, bits, connection, open_server, prose, receive, send};
-use crate::support::frame;
+use crate::support::{START, frame};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 1_000 }))]
@@ -47,6 +47,53 @@ proptest! {
             prop_assert_eq!(told.len(), 1);
             prop_assert_eq!(&told[0], text);
         }
+    }
+
+    #[test]
+    fn limits_are_met_at_the_same_byte_at_any_cut(
+        pieces in prop::collection::vec((text(), prop::bool::weighted(0.2)), 1..4),
+        limits in (200..9_000_u64, 1..12_u32, 0..9_000_usize),
+        size in 1..3_000_usize,
+        flip in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let deflate = open_server();
+        let all = agreed(&deflate, "permessage-deflate");
+        let (len_max, ratio_max, room) = limits;
+        // Storage that is smaller than the limit refuses what would be lent if it came in one piece.
+        let capacity = usize::try_from(len_max).unwrap() + room;
+        let config = Config::server()
+            .with_message_len_max(len_max)
+            .with_frame_len_max(1 << 20)
+            .with_inflate_ratio_max(ratio_max);
+        let fresh =
+            || Connection::new(config, START, [7; 32], VecStorage::new(capacity)).with_deflate(all, &deflate);
+        let mut client = connection(Side::Client, all, &DeflateConfig::client().with_threshold(0));
+        let mut input = Vec::new();
+        for (piece, is_text) in &pieces {
+            let mut out = vec![0; piece.len() + 14];
+            let message = match core::str::from_utf8(piece) {
+                Ok(text) if *is_text => Message::Text(text),
+                _ => Message::Binary(piece),
+            };
+            let len = client.send(START, message, &mut out).unwrap();
+            input.extend_from_slice(&out[..len]);
+        }
+        if let Some((at, byte)) = flip {
+            // Not in the first header: what is declared there stays within memory.
+            let at = 14.min(input.len() - 1) + at.index(input.len() - 14.min(input.len() - 1));
+            input[at] ^= byte;
+        }
+        let whole = receive(&mut fresh(), &input);
+        let mut pieces = fresh();
+        let mut told: Result<Vec<Vec<u8>>, ProtocolError> = Ok(Vec::new());
+        for piece in input.chunks(size) {
+            let Ok(so_far) = &mut told else { break };
+            match receive(&mut pieces, piece) {
+                Ok(more) => so_far.extend(more),
+                Err(error) => told = Err(error),
+            }
+        }
+        prop_assert_eq!(whole, told);
     }
 
     #[test]

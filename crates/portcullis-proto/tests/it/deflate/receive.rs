@@ -204,6 +204,6 @@ fn a_compressed_stream_through_a_storage_without_room_is_refused() {
     let config = config(Side::Client).with_streaming(true);
     let storage = SliceStorage::new(&mut []);
     let mut client = Connection::new(config, START, [7; 32], storage).with_deflate(agreed, &server);
-    let error = client.handle_input(START, &mut *b"\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00".to_vec()).err();
+    let error = client.handle_input(START, &mut b"\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00".to_vec()).err();
     assert_eq!(error, Some(ProtocolError::MessageTooBig { len: 1, len_max: 0 }));
 }
