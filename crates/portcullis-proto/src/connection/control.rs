@@ -120,7 +120,7 @@ impl<S: Storage> Connection<S> {
         opcode: Opcode,
     ) -> Result<Option<Event<'_>>, ProtocolError> {
         match opcode {
-            Opcode::Close => self.handle_close(),
+            Opcode::Close => self.handle_close(now),
             // RFC 6455 §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already
             // received a Close frame." After our own close frame nothing may be sent (§5.5.1).
             Opcode::Ping => {
@@ -137,7 +137,7 @@ impl<S: Storage> Connection<S> {
     }
 
     /// RFC 6455 §5.5.1, §7.1.5, §7.1.6.
-    fn handle_close(&mut self) -> Result<Option<Event<'_>>, ProtocolError> {
+    fn handle_close(&mut self, now: Instant) -> Result<Option<Event<'_>>, ProtocolError> {
         let code = match check_close(self.receive.control.as_slice()) {
             Ok(code) => code,
             Err(error) => return Err(self.fail(error)),
@@ -148,6 +148,8 @@ impl<S: Storage> Connection<S> {
             self.owed.close(code, b"");
         }
         self.state = State::Complete;
+        // A client waits for the server to end the transport, but not for ever, and sends nothing meanwhile.
+        self.timer.closing(&self.config, now);
         self.receive.discard();
         self.storage.clear();
         let reason = self.receive.control.as_mut_slice().get(2..).unwrap_or_default();

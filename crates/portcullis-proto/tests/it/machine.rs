@@ -361,6 +361,22 @@ fn at_every_cut<S: Storage>(side: Side, fresh: Fresh<'_, S>) {
 }
 
 #[test]
+fn rfc6455_5_5_1_a_client_that_waits_for_the_end_of_the_transport_sends_nothing_more() {
+    let mut client = Connection::new(Config::client(), START, [7; 32], VecStorage::new(100));
+    let mut input = *b"\x88\x02\x03\xe8";
+    assert!(client.handle_input(START, &mut input).unwrap().event.is_some());
+    assert_eq!(owed(&mut client), b"\x88\x02\x03\xe8");
+    let deadline = client.poll_timeout().unwrap();
+    assert_eq!(
+        deadline,
+        START + Config::client().close_timeout,
+        "the server may take its time, not for ever"
+    );
+    assert!(matches!(client.handle_timeout(deadline), Some(Event::Closed { clean: true })));
+    assert!(owed(&mut client).is_empty() && client.is_closed() && client.poll_timeout().is_none());
+}
+
+#[test]
 fn every_cut_tells_the_same_on_every_storage() {
     for side in SIDES {
         at_every_cut::<VecStorage>(side, &mut |run| run(&mut connection(side)));
