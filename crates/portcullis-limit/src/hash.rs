@@ -208,9 +208,7 @@ impl Hasher for IntegerHasher {
     fn write_u64(&mut self, value: u64) {
         let word = u128::from(self.state ^ value);
         let sum = self.hash.factor.wrapping_mul(word).wrapping_add(self.hash.offset);
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
-        let state = (sum >> 64) as u64;
-        self.state = state;
+        self.state = (sum >> 64) as u64;
     }
 
     #[inline]

@@ -7,6 +7,8 @@ if own_clock then
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
 end
+-- Whole numbers are exact up to here: the year 2255.
+now = math.min(now, 9007199254740992)
 local last, owed = 0, 0
 local state = redis.call('GET', KEYS[1])
 if state then

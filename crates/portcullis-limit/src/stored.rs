@@ -173,9 +173,9 @@ impl StoredQuota {
         Duration::from_micros(self.periods(if state.owed > self.full { self.full } else { state.owed }))
     }
 
-    /// Microseconds in which `units` come back, rounded up, in the steps that floats compute exactly.
+    /// Microseconds in which `units` come back, rounded up: `floor((units + refill - 1) / refill)` in exact floats.
     #[inline]
     const fn periods(&self, units: u64) -> u64 {
-        (units + self.refill - 1) / self.refill
+        units.div_ceil(self.refill)
     }
 }

@@ -8,6 +8,7 @@ use crate::{fuzz, instructions, mcu, nostd, root, setup};
 
 pub(crate) fn all(report: &mut Report) {
     crates(report);
+    loom(report);
     bare(report);
     nostd::all(report);
     mcu::all(report);
@@ -34,6 +35,12 @@ fn crates(report: &mut Report) {
             report.step(&format!("{} documentation", package.name), cargo().args(doc));
         }
     }
+}
+
+/// Every order in which threads may touch the shared bucket. The switch is for the whole graph: a folder of its own.
+fn loom(report: &mut Report) {
+    let test = ["test", "--quiet", "--release", "-p", "portcullis-limit", "--lib", "--target-dir", "target/loom"];
+    report.step("portcullis-limit in loom", cargo().args(test).env("RUSTFLAGS", "--cfg loom"));
 }
 
 /// The proof that the building blocks need neither `std` nor an allocator.

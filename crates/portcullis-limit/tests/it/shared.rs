@@ -1,5 +1,5 @@
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use portcullis_limit::{Gcra, Limited, Quota, QuotaError, SharedBucket};
 use portcullis_time::Instant;

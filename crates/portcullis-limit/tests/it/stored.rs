@@ -17,7 +17,7 @@ fn in_floats(quota: &StoredQuota, state: Stored, now: u64, cost: u32) -> (Stored
         number as u64
     };
     let (token, refill, full) = (float(quota.token()), float(quota.refill()), float(quota.full()));
-    let (now, cost) = (float(now), f64::from(cost));
+    let (now, cost) = (float(now.min(1 << 53)), f64::from(cost));
     let (mut last, mut owed) = (float(state.last_micros()), float(state.owed()).min(full));
     if now > last {
         if now - last >= ((owed + refill - 1.0) / refill).floor() {
