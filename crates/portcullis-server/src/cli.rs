@@ -11,7 +11,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{check, dev, echo, serve, token},
+    commands::{check, dev, echo, schema, serve, token},
     config::{ConfigError, Size, Span},
     run::RunError,
 };
@@ -68,6 +68,11 @@ enum Command {
         #[arg(long, default_value = "1h", value_parser = parse_span)]
         ttl: Span,
     },
+    /// Say what a JSON Schema costs, or why it cannot be used
+    Schema {
+        #[command(subcommand)]
+        command: SchemaCommand,
+    },
     /// Echo every message on every path, without authentication: for conformance suites and benchmarks
     Echo {
         /// Where to listen
@@ -88,6 +93,21 @@ enum Command {
         /// Worker threads [default: one per core]
         #[arg(long)]
         workers: Option<usize>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SchemaCommand {
+    /// Compile the schema in a file and print what it costs
+    Check {
+        /// The schema, as JSON
+        file: PathBuf,
+        /// Admit members that the schema does not name, as JSON Schema itself does
+        #[arg(long)]
+        open: bool,
+        /// Let `format` refuse
+        #[arg(long)]
+        formats: bool,
     },
 }
 
@@ -148,6 +168,9 @@ pub fn main() -> ExitCode {
         Command::Serve { config, workers } => serve::run(&config, workers),
         Command::Check { config } => check::run(&config),
         Command::Token { config, user, scopes, ttl } => token::run(&config, &user, &scopes, ttl),
+        Command::Schema { command: SchemaCommand::Check { file, open, formats } } => {
+            schema::run(&file, open, formats)
+        }
         Command::Echo { listen, tls, guarded, deflate, message_max, workers } => {
             echo::run(&echo::Options { listen, tls, guarded, deflate, message_max, workers })
         }

@@ -186,6 +186,8 @@ impl Validator {
                 .sum(),
             beside_max: graphs().map(Graph::beside_max).max().unwrap_or(1),
             stack_bytes: size_of::<Stream<'_>>(),
+            steps_per_byte: graphs().map(|graph| graph.steps_per_byte).max().unwrap_or(0),
+            steps_free: crate::stream::STEPS_FREE,
         }
     }
 }
@@ -205,6 +207,10 @@ pub struct Cost {
     pub beside_max: usize,
     /// What a check keeps on the stack, or a [`Checker`] wherever it is, in bytes.
     pub stack_bytes: usize,
+    /// The steps that a message may take in the graph for each of its bytes, …
+    pub steps_per_byte: u32,
+    /// … and in addition.
+    pub steps_free: u64,
 }
 
 #[cfg(feature = "alloc")]

@@ -3,5 +3,6 @@
 pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod echo;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod token;

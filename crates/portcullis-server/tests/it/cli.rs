@@ -68,10 +68,7 @@ fn a_configuration_that_cannot_be_used() {
         (MINIMAL.replace(SECRET, "short"), &["auth.issuer[0].key[0]: ", "5 bytes"]),
         (MINIMAL.replace(SECRET, &format!("dev-{SECRET}")), &["auth.issuer[0].key[0]: ", "development key"]),
         (with("[[action]]\nname = \"a\"\nroute = \"reply\"\n"), &["action[0]: ", "schema"]),
-        (
-            with("[[action]]\nname = \"a\"\nroute = \"reply\"\nschema = '{\"pattern\":\"x\"}'\n"),
-            &["action: "],
-        ),
+        (with("[[action]]\nname = \"a\"\nroute = \"reply\"\nschema = '{\"typo\":\"x\"}'\n"), &["action: "]),
     ];
     for (text, words) in rows {
         let file = folder.file("c.toml", text);
@@ -189,4 +186,23 @@ fn a_port_in_use_exits_with_1() {
 fn a_second_server_does_not_share_the_port_of_the_first() {
     let first = Server::start(&["echo", "--listen", "127.0.0.1:0"]);
     refuses(&["echo", "--listen", first.address()], 1, &[first.address(), "in use"]);
+}
+
+#[test]
+fn a_schema_is_told_what_it_costs_or_what_is_wrong_with_it() {
+    let folder = Folder::new();
+    let plain = folder.file("plain.json", r#"{"properties": {"text": {"type": "string"}}}"#);
+    let output = run(&["schema", "check", &plain]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.starts_with("way       plain"), "{text}");
+    let rich = folder.file("rich.json", r#"{"anyOf": [{"pattern": "^[a-z]+$"}, {"type": "null"}]}"#);
+    let text = String::from_utf8(run(&["schema", "check", &rich]).stdout).unwrap();
+    assert!(text.starts_with("way       graph") && text.contains("at most 3 judge"), "{text}");
+    let wrong = folder.file("wrong.json", r#"{"properties": {"text": {"typo": 1}}}"#);
+    refuses(
+        &["schema", "check", &wrong],
+        2,
+        &["`typo` is not supported", "/properties/text/typo", "wrong.json"],
+    );
+    refuses(&["schema", "check", "/nonexistent.json"], 2, &["/nonexistent.json"]);
 }

@@ -33,7 +33,7 @@ const UNIQUE_MAX: usize = 512;
 /// The longest number, in bytes.
 const NUMBER_LEN_MAX: usize = 512;
 /// Steps that a message may take beyond those for its bytes.
-const STEPS_FREE: u64 = 4_096;
+pub(crate) const STEPS_FREE: u64 = 4_096;
 
 /// A violation before it is told.
 #[derive(Clone, Copy, Debug)]
