@@ -39,7 +39,8 @@ fn crates(report: &mut Report) {
 
 /// Every order in which threads may touch the shared bucket. The switch is for the whole graph: a folder of its own.
 fn loom(report: &mut Report) {
-    let test = ["test", "--quiet", "--release", "-p", "portcullis-limit", "--lib", "--target-dir", "target/loom"];
+    let test =
+        ["test", "--quiet", "--release", "-p", "portcullis-limit", "--lib", "--target-dir", "target/loom"];
     report.step("portcullis-limit in loom", cargo().args(test).env("RUSTFLAGS", "--cfg loom"));
 }
 
