@@ -121,7 +121,8 @@ fn inflate(state: &mut Inflate, input: &[u8], out: &mut [u8]) -> Option<Inflated
             // Who does starts with an empty window behind it, since that is all that the common engines can do.
             Ok(Status::StreamEnd) => state.reset(false),
             Ok(Status::Ok | Status::BufError) => {
-                return Some(Inflated { used, written, has_more: false });
+                // This engine does not tell whether more is waiting; where the room is used up, it may be.
+                return Some(Inflated { used, written, has_more: written == out.len() });
             }
         }
         if used == input.len() {

@@ -207,3 +207,16 @@ fn a_compressed_stream_through_a_storage_without_room_is_refused() {
     let error = client.handle_input(START, &mut b"\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00".to_vec()).err();
     assert_eq!(error, Some(ProtocolError::MessageTooBig { len: 1, len_max: 0 }));
 }
+
+#[test]
+fn a_long_message_comes_whole_out_of_any_engine() {
+    let server = open_server();
+    let agreed = agreed(&server, "permessage-deflate");
+    let mut sender = connection(Side::Server, agreed, &server);
+    let mut client = connection(Side::Client, agreed, &server);
+    for len in [4_095, 4_096, 4_097, 8_192, 10_000, 100_000] {
+        let text = vec![b'a'; len];
+        let frame = send(&mut sender, &text);
+        assert_eq!(receive(&mut client, &frame), Ok(vec![text]), "{len}");
+    }
+}
