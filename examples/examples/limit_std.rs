@@ -2,8 +2,9 @@
 //!
 //! `cargo run -p portcullis-examples --example limit_std`, then `yes | nc 127.0.0.1 9004`.
 
+use core::net::IpAddr;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 

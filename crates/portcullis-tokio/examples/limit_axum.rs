@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p portcullis-tokio --example limit_axum`, then `curl -i http://127.0.0.1:9005/`.
 
+#![allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc, reason = "an example")]
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant as Clock;

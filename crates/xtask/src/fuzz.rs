@@ -53,6 +53,13 @@ pub(crate) fn smoke(report: &mut Report, seconds: u32) {
             report.step(&format!("fuzz {target}"), &mut command);
         }
     }
+    // Compression has two engines, and the other targets saw one.
+    for target in ["deflate", "deflate_roundtrip"] {
+        let (seeds, time) = (format!("fuzz/seeds/{target}"), format!("-max_total_time={seconds}"));
+        let corpus = format!("fuzz/corpus/{target}");
+        let arguments = ["run", "--features", "zlib", target, &corpus, &seeds, "--", &time];
+        report.step(&format!("fuzz {target}, zlib"), &mut fuzz(&arguments));
+    }
 }
 
 /// Sanitizers are not stable; the same compiler has them behind a switch.

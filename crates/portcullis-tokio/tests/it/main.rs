@@ -1,4 +1,5 @@
 //! One binary for all integration tests.
+#![cfg(feature = "connect")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 extern crate alloc;
