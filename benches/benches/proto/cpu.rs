@@ -1,7 +1,7 @@
 //! Time of this thread on the processor, so that what else the machine does is not measured with it (save what it does
 //! to caches and clocks).
 
-use std::time::Duration;
+use core::time::Duration;
 
 use cpu_time::ThreadTime;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
