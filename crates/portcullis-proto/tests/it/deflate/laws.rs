@@ -84,16 +84,7 @@ proptest! {
             input[at] ^= byte;
         }
         let whole = receive(&mut fresh(), &input);
-        let mut pieces = fresh();
-        let mut told: Result<Vec<Vec<u8>>, ProtocolError> = Ok(Vec::new());
-        for piece in input.chunks(size) {
-            let Ok(so_far) = &mut told else { break };
-            match receive(&mut pieces, piece) {
-                Ok(more) => so_far.extend(more),
-                Err(error) => told = Err(error),
-            }
-        }
-        prop_assert_eq!(whole, told);
+        prop_assert_eq!(whole, in_pieces(&mut fresh(), &input, size));
     }
 
     #[test]
@@ -108,16 +99,7 @@ proptest! {
         let payload = [&[begins][..], &bytes].concat();
         let input = frame(Side::Server, 0xC2, &payload);
         let whole = receive(&mut fresh(), &input);
-        let mut pieces = fresh();
-        let mut told: Result<Vec<Vec<u8>>, ProtocolError> = Ok(Vec::new());
-        for piece in input.chunks(size) {
-            let Ok(so_far) = &mut told else { break };
-            match receive(&mut pieces, piece) {
-                Ok(more) => so_far.extend(more),
-                Err(error) => told = Err(error),
-            }
-        }
-        prop_assert_eq!(whole, told);
+        prop_assert_eq!(whole, in_pieces(&mut fresh(), &input, size));
     }
 }
 
@@ -128,4 +110,16 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         (any::<u8>(), 0..40_000_usize).prop_map(|(byte, len)| vec![byte; len]),
         prop::collection::vec("[a-c]{1,9}", 0..800).prop_map(|words| words.join(" ").into_bytes()),
     ]
+}
+
+/// What `input` comes to in pieces of `size`, up to the first error.
+fn in_pieces(
+    connection: &mut Connection<VecStorage>,
+    input: &[u8],
+    size: usize,
+) -> Result<Vec<Vec<u8>>, ProtocolError> {
+    input.chunks(size).try_fold(Vec::new(), |mut told, piece| {
+        told.extend(receive(connection, piece)?);
+        Ok(told)
+    })
 }
