@@ -12,6 +12,8 @@ extern crate std;
 
 mod compile;
 mod decimal;
+#[cfg(feature = "serde")]
+mod deserialize;
 #[cfg(feature = "alloc")]
 mod graph;
 mod machine;
@@ -26,6 +28,8 @@ mod validator;
 mod verdict;
 
 pub use compile::{SchemaError, SchemaReason};
+#[cfg(feature = "serde")]
+pub use deserialize::DeserializeError;
 pub use options::{CAPTURES_MAX, DEPTH_LIMIT, Options};
 pub use pointer::Pointer;
 #[cfg(feature = "alloc")]
