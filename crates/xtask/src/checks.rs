@@ -37,6 +37,16 @@ pub(crate) fn docs(report: &mut Report) {
     report.step("documentation", cargo().args(doc).env("RUSTDOCFLAGS", "-D warnings"));
 }
 
+/// Whether what is meant for the registry can go there: each crate is built from its package alone.
+pub(crate) fn packages(report: &mut Report) {
+    let mut command = cargo();
+    command.args(["publish", "--dry-run", "--allow-dirty"]);
+    for name in ["time", "proto", "limit", "validate", "tokio"] {
+        command.args(["-p", &format!("portcullis-{name}")]);
+    }
+    report.step("packages", &mut command);
+}
+
 pub(crate) fn deny(report: &mut Report) {
     if !setup::cargo_deny() {
         report.fail("cargo-deny cannot be installed");

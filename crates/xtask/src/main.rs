@@ -26,6 +26,7 @@ cargo xtask COMMAND
   deny      licenses, sources and forbidden dependencies
   nostd     the no_std crates for Cortex-M4F, Cortex-M0 and RISC-V
   mcu       the clauses of portcullis-proto on a Cortex-M3 in qemu; its flash and RAM
+  packages  whether the crates can be published
   fuzz [S]  replay the seeds of each fuzz target, then run each for S seconds (5)
   autobahn [server|client|client-zlib] [--full]
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Some("lint") => checks::lint(&mut report),
         Some("docs") => checks::docs(&mut report),
         Some("deny") => checks::deny(&mut report),
+        Some("packages") => checks::packages(&mut report),
         Some("fuzz") => {
             let seconds = arguments.get(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(5);
             fuzz::smoke(&mut report, seconds);
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
             checks::lint(&mut report);
             checks::docs(&mut report);
             checks::deny(&mut report);
+            checks::packages(&mut report);
             tests::all(&mut report);
         }
         Some("help" | "--help" | "-h") => {
