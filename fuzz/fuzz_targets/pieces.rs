@@ -21,10 +21,7 @@ static SCHEMAS: LazyLock<Vec<Validator>> = LazyLock::new(|| {
     schemas.into_iter().map(compile).collect()
 });
 
-fn verdict<'t>(
-    checker: &mut Checker<'_>,
-    pieces: impl IntoIterator<Item = &'t [u8]>,
-) -> Result<(), Invalid> {
+fn verdict<'t>(checker: &mut Checker<'_>, pieces: impl IntoIterator<Item = &'t [u8]>) -> Result<(), Invalid> {
     pieces.into_iter().for_each(|piece| {
         let _ = checker.push(piece);
     });
