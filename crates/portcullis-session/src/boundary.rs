@@ -97,6 +97,16 @@ pub enum Command<'a> {
         /// The event; its form is the nodes' business.
         data: &'a [u8],
     },
+    /// Append an event to a log on behalf of the node itself: no session, no subscription needed. Answered by
+    /// [`Completion::Published`] or [`Completion::Refused`].
+    Announce {
+        /// What the answer is addressed to.
+        connection: ConnectionId,
+        /// Where.
+        target: Target<'a>,
+        /// The event; its form is the nodes' business.
+        data: &'a [u8],
+    },
 }
 
 /// One event of a log.

@@ -33,6 +33,22 @@ enum Due {
     Expiry(Arc<str>),
 }
 
+/// What an operator may know of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo<'a> {
+    /// Its name.
+    pub session: SessionId,
+    /// Whose it is.
+    pub user: &'a str,
+    /// The node that holds its connection; `None` while its client is away.
+    pub node: Option<NodeId>,
+    /// How many channels it holds, the user's own not among them.
+    pub channel_count: usize,
+    /// The last message id that was applied in it.
+    pub last_id: u64,
+}
+
 /// Sessions, channels and logs in memory, deterministic in its commands, its times and its seed.
 ///
 /// ```
@@ -85,6 +101,17 @@ impl MemoryBackend {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// All sessions, in no order. O(n).
+    pub fn sessions(&self) -> impl Iterator<Item = SessionInfo<'_>> {
+        self.sessions.iter().map(|(id, session)| SessionInfo {
+            session: *id,
+            user: &session.user,
+            node: session.connection.is_some().then_some(session.node),
+            channel_count: session.held.len(),
+            last_id: session.last_id,
+        })
     }
 
     /// How many channels there are.
@@ -222,6 +249,13 @@ impl Backend for MemoryBackend {
                     self.refuse(node, caller.connection, id, reason);
                 }
             }
+            Command::Announce { connection, target, data } => match self.announce(now, target, data) {
+                Ok(position) => {
+                    let position = Some(position);
+                    self.complete(node, Completion::Published { connection, id: None, position });
+                }
+                Err(reason) => self.refuse(node, connection, None, reason),
+            },
         }
     }
 

@@ -43,22 +43,39 @@ impl MemoryBackend {
                 return Err(Refusal::NotSubscribed);
             }
         }
-        if cost(data.len()) > self.config.log_bytes_max {
-            return Err(Refusal::EventTooBig);
-        }
-        let position = match target {
-            Target::Channel(name) => self.append(now, name, data)?,
-            Target::User(user) if self.users.contains_key(user) => {
-                self.append(now, &own_channel(user), data)?
-            }
-            Target::User(_) => return Err(Refusal::UnknownUser),
-        };
+        let position = self.append_to(now, target, data)?;
         // Only what was applied counts: a refused message may come again under its id.
         if let (Some(id), Ok(session)) = (id, self.held(caller)) {
             session.last_id = id;
         }
         self.complete(node, Completion::Published { connection, id, position: Some(position) });
         Ok(())
+    }
+
+    /// An event of the node's own.
+    pub(super) fn announce(
+        &mut self,
+        now: Instant,
+        target: Target<'_>,
+        data: &[u8],
+    ) -> Result<Position, Refusal> {
+        match target {
+            Target::Channel(name) if !is_channel_name(name) => Err(Refusal::InvalidChannel),
+            // An own channel lives and dies with its user's sessions.
+            Target::Channel(name) if is_user_channel(name) => Err(Refusal::ForbiddenChannel),
+            target => self.append_to(now, target, data),
+        }
+    }
+
+    fn append_to(&mut self, now: Instant, target: Target<'_>, data: &[u8]) -> Result<Position, Refusal> {
+        if cost(data.len()) > self.config.log_bytes_max {
+            return Err(Refusal::EventTooBig);
+        }
+        match target {
+            Target::Channel(name) => self.append(now, name, data),
+            Target::User(user) if self.users.contains_key(user) => self.append(now, &own_channel(user), data),
+            Target::User(_) => Err(Refusal::UnknownUser),
+        }
     }
 
     /// Puts an event into a channel's log and on the way to its receivers.

@@ -10,6 +10,7 @@
 #[cfg(feature = "alloc")]
 mod abuse;
 #[cfg(feature = "alloc")]
+mod announce;
 mod bounds;
 #[cfg(feature = "alloc")]
 mod logs;
