@@ -39,6 +39,33 @@ pub fn from_subprotocols<'p>(offers: impl Iterator<Item = &'p str>) -> Option<Re
     Some(check_form(token.as_bytes()).map(|_| token))
 }
 
+/// The token in the cookie `name` of a `Cookie` header (RFC 6265 §4.2.1), if it is there. O(n).
+///
+/// A browser sends cookies with the requests of any page. Take one only where an allow-list names the pages that may
+/// connect ([`crate::OriginPolicy::is_allow_list`]), and only from a request whose `Origin` has passed it.
+///
+/// Two cookies of one name are one too many.
+///
+/// ```
+/// use portcullis_auth::{AuthError, credential::from_cookie};
+///
+/// assert_eq!(from_cookie(b"theme=dark; session=abc.def", "session"), Some(Ok(&b"abc.def"[..])));
+/// assert_eq!(from_cookie(b"theme=dark", "session"), None);
+/// assert_eq!(from_cookie(b"session=a; session=b", "session"), Some(Err(AuthError::Malformed)));
+/// ```
+#[must_use]
+pub fn from_cookie<'v>(value: &'v [u8], name: &str) -> Option<Result<&'v [u8], AuthError>> {
+    let mut found = value.split(|&byte| byte == b';').filter_map(|pair| {
+        let rest = pair.trim_ascii().strip_prefix(name.as_bytes())?;
+        rest.strip_prefix(b"=")
+    });
+    let token = found.next()?;
+    if found.next().is_some() {
+        return Some(Err(AuthError::Malformed));
+    }
+    Some(check_form(token))
+}
+
 /// A token of the right length and alphabet (RFC 6750 §2.1, `b64token`).
 pub(crate) fn check_form(token: &[u8]) -> Result<&[u8], AuthError> {
     if token.len() > TOKEN_LEN_MAX {

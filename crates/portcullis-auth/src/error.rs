@@ -37,6 +37,8 @@ pub enum AuthError {
     SubjectChanged,
     /// It was withdrawn.
     Revoked,
+    /// A ticket that is not known, used up, too old, or another page's.
+    Ticket,
     /// None came in time.
     Timeout,
 }
@@ -59,6 +61,7 @@ impl AuthError {
             Self::Claim => "claim",
             Self::SubjectChanged => "subject_changed",
             Self::Revoked => "revoked",
+            Self::Ticket => "ticket",
             Self::Timeout => "auth_timeout",
         }
     }
@@ -81,7 +84,8 @@ impl AuthError {
             | Self::Signature
             | Self::Issuer
             | Self::Audience
-            | Self::Claim => "invalid",
+            | Self::Claim
+            | Self::Ticket => "invalid",
         }
     }
 

@@ -182,6 +182,12 @@ impl OriginPolicy {
         Ok(Self { entries: Some(checked.into_boxed_slice()) })
     }
 
+    /// Whether the pages are named one by one. Only then may a cookie be a credential.
+    #[must_use]
+    pub const fn is_allow_list(&self) -> bool {
+        self.entries.is_some()
+    }
+
     /// Judges the `Origin` of a request to `host` over TLS (`secure`) or not. A request without one is no browser's
     /// and passes. O(entries).
     ///

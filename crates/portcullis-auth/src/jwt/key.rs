@@ -174,6 +174,7 @@ const RSA_BITS_MIN: usize = 2_048;
 const RSA_BITS_MAX: usize = 8_192;
 
 /// A key that verifies, pinned to its algorithm.
+#[derive(Clone)]
 pub struct Key {
     algorithm: Algorithm,
     id: Option<String>,
@@ -203,6 +204,43 @@ impl Key {
         };
         let decoding = decoding.map_err(|_| KeyError::Format)?;
         check_public(algorithm, decoding.try_get_as_bytes().map_err(|_| KeyError::Format)?)?;
+        Ok(Self { algorithm, id: None, decoding })
+    }
+
+    /// An RSA key by its modulus and exponent, each as an unpadded base64url number (RFC 7518 §6.3.1).
+    pub(super) fn rsa_components(
+        algorithm: Algorithm,
+        modulus: &str,
+        exponent: &str,
+    ) -> Result<Self, KeyError> {
+        if !matches!(algorithm.family(), Family::Rsa) {
+            return Err(KeyError::Family);
+        }
+        check_rsa(Some(&decoded(modulus)?))?;
+        decoded(exponent)?;
+        let decoding = DecodingKey::from_rsa_components(modulus, exponent).map_err(|_| KeyError::Format)?;
+        Ok(Self { algorithm, id: None, decoding })
+    }
+
+    /// A point of a curve by its coordinates (RFC 7518 §6.2.1).
+    pub(super) fn ec_components(algorithm: Algorithm, x: &str, y: &str) -> Result<Self, KeyError> {
+        let Family::Ec { coordinate_len } = algorithm.family() else { return Err(KeyError::Family) };
+        if decoded(x)?.len() != coordinate_len || decoded(y)?.len() != coordinate_len {
+            return Err(KeyError::Format);
+        }
+        let decoding = DecodingKey::from_ec_components(x, y).map_err(|_| KeyError::Format)?;
+        Ok(Self { algorithm, id: None, decoding })
+    }
+
+    /// An Edwards point (RFC 8037 §2).
+    pub(super) fn ed_components(algorithm: Algorithm, x: &str) -> Result<Self, KeyError> {
+        if !matches!(algorithm.family(), Family::Ed) {
+            return Err(KeyError::Family);
+        }
+        if decoded(x)?.len() != 32 {
+            return Err(KeyError::Format);
+        }
+        let decoding = DecodingKey::from_ed_components(x).map_err(|_| KeyError::Format)?;
         Ok(Self { algorithm, id: None, decoding })
     }
 
@@ -297,6 +335,12 @@ impl fmt::Debug for SigningKey {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
+}
+
+/// A number of a published key.
+fn decoded(text: &str) -> Result<Vec<u8>, KeyError> {
+    use base64ct::Encoding as _;
+    base64ct::Base64UrlUnpadded::decode_vec(text).map_err(|_| KeyError::Format)
 }
 
 /// RFC 7518 §3.2: "A key of the same size as the hash output (for instance, 256 bits for "HS256") or larger MUST be used

@@ -2,6 +2,7 @@
 
 mod claims;
 mod key;
+mod key_set;
 mod object;
 mod signer;
 
@@ -17,13 +18,14 @@ use claims::Claims;
 use object::Object;
 
 pub use key::{Algorithm, Key, KeyError, SigningKey};
+pub use key_set::{KEY_SET_LEN_MAX, KEYS_MAX, KeySetError, key_set};
 pub use signer::{Mint, Signer};
 
 /// Keys that are tried for one token, because each costs a signature check.
 const CANDIDATES_MAX: usize = 4;
 
 /// Who may issue tokens, and with which keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the configuration")]
 pub struct Issuer {
     /// The `iss` claim, compared whole.
@@ -54,7 +56,7 @@ pub struct Issuer {
 /// assert_eq!(verifier.verify(now, token.as_bytes()).unwrap().subject(), "alice");
 /// # Ok::<(), portcullis_auth::jwt::KeyError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier {
     audience: String,
     issuers: Vec<Issuer>,
@@ -62,10 +64,28 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// For tokens meant for `audience`, with 30 seconds of leeway.
+    /// For tokens meant for `audience`, with 30 seconds of leeway. An issuer that stands twice has the keys of both.
     #[must_use]
     pub fn new(audience: &str, issuers: Vec<Issuer>) -> Self {
-        Self { audience: audience.into(), issuers, leeway: Duration::from_secs(30) }
+        let mut merged = Vec::<Issuer>::with_capacity(issuers.len());
+        for issuer in issuers {
+            match merged.iter_mut().find(|known| known.name == issuer.name) {
+                Some(known) => known.keys.extend(issuer.keys),
+                None => merged.push(issuer),
+            }
+        }
+        Self { audience: audience.into(), issuers: merged, leeway: Duration::from_secs(30) }
+    }
+
+    /// The same with more keys of an issuer that it knows, such as those that the issuer publishes now. An issuer that
+    /// it does not know stays unknown.
+    #[must_use]
+    pub fn with_keys(&self, issuer: &str, keys: Vec<Key>) -> Self {
+        let mut verifier = self.clone();
+        if let Some(known) = verifier.issuers.iter_mut().find(|known| known.name == issuer) {
+            known.keys.extend(keys);
+        }
+        verifier
     }
 
     /// The same with another leeway for clocks that differ.
