@@ -12,6 +12,15 @@ use portcullis_time::UnixTime;
 /// The one subprotocol that the gate speaks.
 pub const SUBPROTOCOL: &str = "portcullis.v1";
 
+/// The one way from a ticket to the credential that it was given for.
+pub trait Redeem {
+    /// Takes a ticket, which is then used up, from a page of `origin`.
+    ///
+    /// # Errors
+    /// It is not known, used up, too old, of another page, or its credential is not good any more.
+    fn redeem(&self, now: UnixTime, ticket: &[u8], origin: Option<&[u8]>) -> Result<Verified, AuthError>;
+}
+
 /// What an endpoint admits.
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the driver at each handshake")]
@@ -23,6 +32,11 @@ pub struct Endpoint<'e> {
     pub origins: &'e OriginPolicy,
     /// The one verifier of all credentials; `None` admits without any.
     pub verifier: Option<&'e dyn Verify>,
+    /// Who takes tickets (`?ticket=`); `None` refuses all of them.
+    pub tickets: Option<&'e dyn Redeem>,
+    /// The cookie that may carry a credential. It counts only where `origins` names the pages that may connect, and
+    /// only for one of them: a browser sends cookies for any page that asks.
+    pub cookie: Option<&'e str>,
     /// Whether clients reach this listener over TLS.
     pub secure: bool,
 }
@@ -171,11 +185,31 @@ fn find_credential(
         let verdict = offer.and_then(|token| verifier.verify(unix, token.as_bytes()));
         return Ok(verdict.map_or_else(Credential::Rejected, Credential::Verified));
     }
-    if ticket.is_some() {
-        // No ticket is handed out yet, so that none can be good.
-        return Ok(Credential::Rejected(AuthError::UnknownKey));
+    if let Some(ticket) = ticket {
+        let origin = head.field("origin");
+        let tickets = endpoint.tickets.ok_or(AuthError::Ticket);
+        let verdict = tickets.and_then(|tickets| tickets.redeem(unix, ticket.as_bytes(), origin));
+        return Ok(verdict.map_or_else(Credential::Rejected, Credential::Verified));
     }
-    Ok(Credential::Absent)
+    Ok(match find_cookie(endpoint, head) {
+        None => Credential::Absent,
+        Some(token) => token
+            .and_then(|token| verifier.verify(unix, token))
+            .map_or_else(Credential::Rejected, Credential::Verified),
+    })
+}
+
+/// The credential in the cookie, for a page that the allow-list names. It is the last way that counts, since a browser
+/// sends cookies by itself.
+fn find_cookie<'h>(endpoint: &Endpoint<'_>, head: &RequestHead<'h>) -> Option<Result<&'h [u8], AuthError>> {
+    let name = endpoint.cookie?;
+    // The Origin has been checked; without one there is no page to trust.
+    if !endpoint.origins.is_allow_list() || head.field("origin").is_none() {
+        return None;
+    }
+    let mut found = head.fields_named("cookie").filter_map(|value| credential::from_cookie(value, name));
+    let first = found.next()?;
+    Some(if found.next().is_some() { Err(AuthError::Malformed) } else { first })
 }
 
 /// The value of `name` in a query, undecoded; `None` when it is absent.

@@ -2,7 +2,7 @@
 
 use core::{ops::Range, time::Duration};
 
-use portcullis_auth::AuthError;
+use portcullis_auth::{AuthError, Renewal};
 use portcullis_session::{Epoch, Position};
 
 use crate::{members::Members, policy::Policy, policy::Route, refusal::Refusal};
@@ -28,10 +28,11 @@ pub enum Event<'a> {
         /// What the client wants to resume.
         resume: Option<Resume<'a>>,
     },
-    /// The credential was renewed in place; [`crate::Gate::expires_at`] has moved.
+    /// The credential was renewed in place; [`crate::Gate::expires_at`] has moved. Unless the scopes are the same, ask
+    /// [`crate::Gate::allows`] again for each channel that the connection receives, and tell the client.
     Renewed {
-        /// Whether the new credential carries other scopes than the old one.
-        scopes_changed: bool,
+        /// How the new credential's scopes compare with those of the old one.
+        renewal: Renewal,
     },
     /// The client wants to receive a channel.
     Subscribe {
@@ -39,6 +40,13 @@ pub enum Event<'a> {
         channel: &'a str,
         /// The last position that the client has seen.
         since: Option<Position>,
+    },
+    /// The client may not receive a channel. Tell it with [`crate::wire::error`], unless the refusal closes.
+    SubscribeRefused {
+        /// The channel's name.
+        channel: &'a str,
+        /// The refusal.
+        refusal: Refusal,
     },
     /// The client no longer wants to receive a channel.
     Unsubscribe {

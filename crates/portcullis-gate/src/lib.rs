@@ -25,7 +25,7 @@ pub mod wire;
 pub use protocol::Protocol;
 #[cfg(feature = "alloc")]
 pub use {
-    admission::{AdmissionError, Admitted, Credential, Endpoint, SUBPROTOCOL, admit},
+    admission::{AdmissionError, Admitted, Credential, Endpoint, Redeem, SUBPROTOCOL, admit},
     event::{Action, Closing, Event, Resume, Step},
     gate::{Context, Gate},
     policy::{ActionRule, Limits, Policy, PolicyError, Route},

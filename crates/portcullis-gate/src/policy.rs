@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
+use portcullis_auth::{Access, ChannelRules, Scopes};
 use portcullis_limit::Quota;
 use portcullis_validate::{Options, SchemaError, Validator};
 
@@ -191,6 +192,36 @@ const CONTROL_ENVELOPE: &str = r#"{
     "additionalProperties": false
 }"#;
 
+/// A payload that only its receivers can read.
+const SEALED_ENVELOPE: &str = r#"{
+    "type": "object",
+    "properties": {
+        "sealed": {"type": "string", "minLength": 1},
+        "generation": {"type": "integer", "minimum": 0, "maximum": 4294967295}
+    },
+    "required": ["sealed", "generation"],
+    "additionalProperties": false
+}"#;
+
+/// The actions whose payload may come sealed.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    validator: Validator,
+    /// By the validator's case: the place among all actions.
+    rules: Box<[usize]>,
+}
+
+impl Sealed {
+    /// The rule of a case.
+    pub(crate) fn rule(&self, case: usize) -> Option<usize> {
+        self.rules.get(case).copied()
+    }
+
+    pub(crate) const fn validator(&self) -> &Validator {
+        &self.validator
+    }
+}
+
 /// Everything that gates share: limits, actions and their compiled schemas. Immutable; a reload makes a new one and
 /// hands it to the next call.
 ///
@@ -213,6 +244,8 @@ pub struct Policy {
     pub(crate) limits: Limits,
     pub(crate) action: Validator,
     pub(crate) control: Validator,
+    pub(crate) sealed: Option<Sealed>,
+    channels: ChannelRules,
     actions: Box<[ActionRule]>,
 }
 
@@ -242,7 +275,49 @@ impl Policy {
         .map_err(in_envelope)?;
         let control = Validator::compile(CONTROL_ENVELOPE, &options.with_captures(&CONTROL_CAPTURES))
             .map_err(in_envelope)?;
-        Ok(Self { limits, action, control, actions: actions.into_boxed_slice() })
+        Ok(Self {
+            limits,
+            action,
+            control,
+            sealed: None,
+            channels: ChannelRules::default(),
+            actions: actions.into_boxed_slice(),
+        })
+    }
+
+    /// Which scopes each channel asks for. Without any rules every channel is open to all who are authenticated.
+    #[must_use]
+    pub fn with_channels(self, channels: ChannelRules) -> Self {
+        Self { channels, ..self }
+    }
+
+    /// Lets the payload of these actions come sealed as well: as `{"sealed": text, "generation": number}`, which is
+    /// routed unread in place of what the action's schema describes.
+    ///
+    /// # Errors
+    /// One of the names is no action's.
+    pub fn with_sealed(self, names: &[&str]) -> Result<Self, PolicyError> {
+        let mut rules = Vec::new();
+        for name in names {
+            let rule = self.actions.iter().position(|rule| rule.name == *name);
+            rules.push(rule.ok_or_else(|| PolicyError::ActionName { action: String::from(*name) })?);
+        }
+        if names.is_empty() {
+            return Ok(Self { sealed: None, ..self });
+        }
+        let cases: Vec<(&str, &str)> = names.iter().map(|name| (*name, SEALED_ENVELOPE)).collect();
+        let options =
+            Options::default().with_depth_max(self.limits.depth_max).with_captures(&ACTION_CAPTURES);
+        let validator = Validator::compile_switch(ACTION_ENVELOPE, "action", "payload", &cases, &options)
+            .map_err(|error| PolicyError::Schema { action: String::from("*"), error })?;
+        Ok(Self { sealed: Some(Sealed { validator, rules: rules.into_boxed_slice() }), ..self })
+    }
+
+    /// Whether `scopes` allow `access` to `channel`.
+    #[must_use]
+    pub fn allows(&self, scopes: Option<&Scopes>, channel: &str, access: Access) -> bool {
+        // Where no credential is needed there are no scopes to ask for.
+        scopes.is_none_or(|scopes| self.channels.check(scopes, channel, access).is_ok())
     }
 
     /// The limits that it enforces.

@@ -4,6 +4,8 @@ use core::{fmt, time::Duration};
 
 use portcullis_validate::Invalid;
 
+use crate::policy::Policy;
+
 /// Why a message was refused. One stable code each: the same in the `error` message, the log line and the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,12 +54,14 @@ pub struct Refusal {
     pub(crate) id: Option<u64>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) violation: Option<Invalid>,
+    /// The action whose scope is missing.
+    pub(crate) rule: Option<usize>,
     pub(crate) closes: bool,
 }
 
 impl Refusal {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Self { reason, id: None, retry_after: None, violation: None, closes: false }
+        Self { reason, id: None, retry_after: None, violation: None, rule: None, closes: false }
     }
 
     pub(crate) const fn with_id(self, id: Option<u64>) -> Self {
@@ -96,6 +100,12 @@ impl Refusal {
     #[must_use]
     pub const fn violation(&self) -> Option<&Invalid> {
         self.violation.as_ref()
+    }
+
+    /// The scope that the credential would have to carry: a client that can get it comes back with a new credential.
+    #[must_use]
+    pub fn missing_scope<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        policy.actions().get(self.rule?)?.scope.as_deref()
     }
 
     /// Whether this refusal spent the last of the connection's error budget, so that the gate is closing it.

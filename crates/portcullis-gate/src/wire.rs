@@ -71,6 +71,24 @@ pub fn subscribed<'a>(
     write!(out, r#","user_count":{user_count}}}"#)
 }
 
+/// Appends `renewed`: the credential was renewed, and allows something else than the one before.
+///
+/// # Errors
+/// The writer's own.
+pub fn renewed<'a>(
+    out: &mut impl Write,
+    expires_at: Option<u64>,
+    scopes: impl Iterator<Item = &'a str>,
+) -> fmt::Result {
+    out.write_str(r#"{"type":"renewed""#)?;
+    if let Some(expires_at) = expires_at {
+        write!(out, r#","expires_at":{expires_at}"#)?;
+    }
+    out.write_str(r#","scopes":"#)?;
+    strings(out, scopes)?;
+    out.write_char('}')
+}
+
 /// Appends `unsubscribed`.
 ///
 /// # Errors
@@ -147,12 +165,23 @@ pub fn ack(out: &mut impl Write, id: u64) -> fmt::Result {
     write!(out, r#"{{"type":"ack","id":{id}}}"#)
 }
 
+/// What an `error` is about, besides the refusal itself.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a message of the wire protocol is filled in by its sender")]
+pub struct About<'a> {
+    /// The channel of a refused subscription.
+    pub channel: Option<&'a str>,
+    /// The scope that the credential lacks.
+    pub scope: Option<&'a str>,
+}
+
 /// Appends `error` for a refused message: its stable code and, where they help, the id, the channel of a refused
-/// subscription, when to try again, and the place and keyword of the first violation.
+/// subscription, the scope that is missing, when to try again, and the place and keyword of the first violation.
 ///
 /// # Errors
 /// The writer's own.
-pub fn error(out: &mut impl Write, refusal: &Refusal, channel: Option<&str>) -> fmt::Result {
+pub fn error(out: &mut impl Write, refusal: &Refusal, about: About<'_>) -> fmt::Result {
+    let About { channel, scope } = about;
     write!(out, r#"{{"type":"error","code":"{}""#, refusal.code())?;
     if let Some(id) = refusal.id() {
         write!(out, r#","id":{id}"#)?;
@@ -160,6 +189,10 @@ pub fn error(out: &mut impl Write, refusal: &Refusal, channel: Option<&str>) -> 
     if let Some(channel) = channel {
         out.write_str(r#","channel":"#)?;
         string(out, channel)?;
+    }
+    if let Some(scope) = scope {
+        out.write_str(r#","scope":"#)?;
+        string(out, scope)?;
     }
     if let Some(retry_after) = refusal.retry_after() {
         write!(out, r#","retry_after_ms":{}"#, retry_after.as_nanos().div_ceil(1_000_000))?;

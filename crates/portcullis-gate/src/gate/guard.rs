@@ -1,8 +1,6 @@
 //! Everything of a gate but its engine: stage, lease, buckets, and the closing that is due.
 
-use alloc::boxed::Box;
-
-use portcullis_auth::{AuthError, Lease, Scopes, Verified};
+use portcullis_auth::{AuthError, Lease, Renewal, Scopes, Verified};
 use portcullis_limit::{Gcra, Limited};
 use portcullis_proto::CloseCode;
 use portcullis_time::{Instant, UnixTime};
@@ -31,10 +29,8 @@ pub(super) enum Stage {
 /// Who is at the other end, and for how long that has been proven.
 #[derive(Debug)]
 struct Principal {
-    subject: Box<str>,
-    scopes: Scopes,
+    verified: Verified,
     lease: Lease,
-    expires_at: UnixTime,
 }
 
 #[derive(Debug)]
@@ -69,7 +65,7 @@ impl Guard {
             Credential::NotNeeded => guard.go_live(),
             Credential::Absent => {}
             Credential::Verified(verified) => {
-                guard.adopt(&verified, now, unix);
+                guard.adopt(verified, now, unix);
                 if resume {
                     guard.stage = Stage::AwaitingResume;
                 } else {
@@ -92,21 +88,18 @@ impl Guard {
     }
 
     pub(super) fn subject(&self) -> &str {
-        self.principal.as_ref().map_or("", |principal| &principal.subject)
+        self.verified().map_or("", Verified::subject)
     }
 
-    pub(super) const fn scopes(&self) -> Option<&Scopes> {
+    pub(super) const fn verified(&self) -> Option<&Verified> {
         match &self.principal {
-            Some(principal) => Some(&principal.scopes),
+            Some(principal) => Some(&principal.verified),
             None => None,
         }
     }
 
-    pub(super) const fn expires_at(&self) -> Option<UnixTime> {
-        match &self.principal {
-            Some(principal) => Some(principal.expires_at),
-            None => None,
-        }
+    pub(super) fn scopes(&self) -> Option<&Scopes> {
+        self.verified().map(Verified::scopes)
     }
 
     pub(super) const fn go_live(&mut self) {
@@ -120,31 +113,25 @@ impl Guard {
     }
 
     /// Takes on a first credential.
-    pub(super) fn adopt(&mut self, verified: &Verified, now: Instant, unix: UnixTime) {
-        self.principal = Some(Principal {
-            subject: verified.subject().into(),
-            scopes: verified.scopes().clone(),
-            lease: Lease::new(verified, now, unix),
-            expires_at: verified.expires_at(),
-        });
+    pub(super) fn adopt(&mut self, verified: Verified, now: Instant, unix: UnixTime) {
+        let lease = Lease::new(&verified, now, unix);
+        self.principal = Some(Principal { verified, lease });
     }
 
-    /// Takes on a later credential of the same subject; says whether its scopes differ.
+    /// Takes on a later credential of the same subject; says what has become of its scopes.
     pub(super) fn renew(
         &mut self,
-        verified: &Verified,
+        verified: Verified,
         now: Instant,
         unix: UnixTime,
-    ) -> Result<bool, AuthError> {
+    ) -> Result<Renewal, AuthError> {
         let Some(principal) = &mut self.principal else {
             self.adopt(verified, now, unix);
-            return Ok(false);
+            return Ok(Renewal::Same);
         };
-        principal.lease.renew(now, unix, &principal.subject, verified)?;
-        let scopes_changed = principal.scopes != *verified.scopes();
-        principal.scopes = verified.scopes().clone();
-        principal.expires_at = verified.expires_at();
-        Ok(scopes_changed)
+        let renewal = principal.lease.renew(now, unix, &principal.verified, &verified)?;
+        principal.verified = verified;
+        Ok(renewal)
     }
 
     pub(super) fn read_allowance(&self, now: Instant, limits: &Limits) -> Result<usize, Limited> {
@@ -245,6 +232,6 @@ impl Guard {
     }
 
     pub(super) fn has_scope(&self, scope: &str) -> bool {
-        self.principal.as_ref().is_some_and(|principal| principal.scopes.contains(scope))
+        self.verified().is_some_and(|verified| verified.scopes().contains(scope))
     }
 }

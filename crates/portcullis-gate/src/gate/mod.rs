@@ -10,7 +10,7 @@ use portcullis_limit::Limited;
 use portcullis_proto::{CloseCode, Message, SendError};
 use portcullis_time::{Instant, UnixTime};
 
-use portcullis_auth::{Scopes, Verify};
+use portcullis_auth::{Access, Scopes, Verified, Verify};
 
 use crate::{
     admission::Credential,
@@ -67,16 +67,28 @@ impl<P: Protocol> Gate<P> {
         self.guard.subject()
     }
 
+    /// The current credential; `None` before authentication and where none is needed.
+    #[must_use]
+    pub const fn verified(&self) -> Option<&Verified> {
+        self.guard.verified()
+    }
+
     /// The scopes of the current credential.
     #[must_use]
-    pub const fn scopes(&self) -> Option<&Scopes> {
-        self.guard.scopes()
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.verified().map(Verified::scopes)
     }
 
     /// When the current credential expires.
     #[must_use]
-    pub const fn expires_at(&self) -> Option<UnixTime> {
-        self.guard.expires_at()
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.verified().map(Verified::expires_at)
+    }
+
+    /// Whether the current credential allows `access` to `channel`.
+    #[must_use]
+    pub fn allows(&self, policy: &Policy, channel: &str, access: Access) -> bool {
+        policy.allows(self.scopes(), channel, access)
     }
 
     /// How many bytes the driver may read from the transport now.

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use portcullis_auth::Access;
 use portcullis_proto::{self as proto, CloseCode, MessageKind, ProtocolError};
 use portcullis_validate::{Invalid, Keyword, Valid, number, string};
 
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     event::{Action, Event, Resume, Step, member, position_of},
+    policy::Route,
     protocol::Protocol,
     refusal::{Reason, Refusal},
 };
@@ -95,10 +97,13 @@ impl Guard {
     fn judge_action<'a>(&'a mut self, context: &Context<'_>, message: &'a mut [u8]) -> Event<'a> {
         let found = match context.policy.action.check(message) {
             Ok(valid) => ActionSpans::of(&valid),
-            Err(invalid) if may_be_control(&invalid) => {
-                return self.judge_control_message(context, message, invalid);
-            }
-            Err(invalid) => Err(invalid),
+            Err(invalid) => match ActionSpans::of_sealed(context, message) {
+                Some(found) => found,
+                None if may_be_control(&invalid) => {
+                    return self.judge_control_message(context, message, invalid);
+                }
+                None => Err(invalid),
+            },
         };
         match found {
             Err(invalid) => self.invalid(context, message, invalid),
@@ -125,13 +130,24 @@ impl Guard {
         if let Some(scope) = &action.scope
             && !self.has_scope(scope)
         {
-            return self.refused(context, Refusal::new(Reason::Forbidden).with_id(id));
+            let refusal = Refusal { rule: Some(rule), ..Refusal::new(Reason::Forbidden) };
+            return self.refused(context, refusal.with_id(id));
         }
         let age = unix.as_millis().abs_diff(timestamp_ms);
         if u128::from(age) > policy.limits.timestamp_window.as_millis() {
             return self.refused(context, Refusal::new(Reason::Stale).with_id(id));
         }
         let channel = channel.map(|span| unescape(message, span));
+        let access = match action.route {
+            Route::Channel => Some(Access::Write),
+            Route::Presence => Some(Access::Presence),
+            Route::User | Route::Reply => None,
+        };
+        if let Some((access, name)) = access.zip(channel.clone().and_then(|span| text(message, span)))
+            && !policy.allows(self.scopes(), name, access)
+        {
+            return self.refused(context, Refusal::new(Reason::Forbidden).with_id(id));
+        }
         Event::Action(Action { from: self.subject(), message, payload, channel, rule, id, timestamp_ms })
     }
 
@@ -157,10 +173,17 @@ impl Guard {
             }
             Control::Subscribe { channel, since } => {
                 let span = unescape(message, channel);
-                text(message, span).map_or_else(
-                    || self.refused(context, Refusal::new(Reason::InvalidMessage)),
-                    |channel| Event::Subscribe { channel, since },
-                )
+                match text(message, span) {
+                    None => self.refused(context, Refusal::new(Reason::InvalidMessage)),
+                    Some(channel) if context.policy.allows(self.scopes(), channel, Access::Read) => {
+                        Event::Subscribe { channel, since }
+                    }
+                    Some(channel) => {
+                        let refusal = Refusal::new(Reason::Forbidden);
+                        let refusal = self.charge_refusal(context.now, &context.policy.limits, refusal);
+                        Event::SubscribeRefused { channel, refusal }
+                    }
+                }
             }
             Control::Unsubscribe { channel } => {
                 let span = unescape(message, channel);
@@ -185,9 +208,10 @@ impl Guard {
         let verdict = match (token, context.verifier, self.stage) {
             (Some(token), Some(verifier), _) => verifier
                 .verify(context.unix, token)
-                .and_then(|verified| self.renew(&verified, context.now, context.unix)),
+                .and_then(|verified| self.renew(verified, context.now, context.unix))
+                .map(|_| ()),
             // The upgrade carried the credential already.
-            (None, _, Stage::AwaitingResume) => Ok(false),
+            (None, _, Stage::AwaitingResume) => Ok(()),
             _ => Err(portcullis_auth::AuthError::Missing),
         };
         if let Err(error) = verdict {
@@ -213,9 +237,9 @@ impl Guard {
         };
         let verdict = verifier
             .verify(context.unix, token)
-            .and_then(|verified| self.renew(&verified, context.now, context.unix));
+            .and_then(|verified| self.renew(verified, context.now, context.unix));
         match verdict {
-            Ok(scopes_changed) => Event::Renewed { scopes_changed },
+            Ok(renewal) => Event::Renewed { renewal },
             Err(error) => Event::Closing(self.fail_auth(context.now, error)),
         }
     }
@@ -246,6 +270,14 @@ struct ActionSpans {
 }
 
 impl ActionSpans {
+    /// A message that is an action but for its payload, which is sealed; `None` where that is not so.
+    fn of_sealed(context: &Context<'_>, message: &[u8]) -> Option<Result<Self, Invalid>> {
+        let sealed = context.policy.sealed.as_ref()?;
+        let valid = sealed.validator().check(message).ok()?;
+        let rule = valid.case().and_then(|case| sealed.rule(case))?;
+        Some(Self::of(&valid).map(|spans| Self { rule, ..spans }))
+    }
+
     /// By the positions of [`crate::policy::ACTION_CAPTURES`].
     fn of(valid: &Valid<'_>) -> Result<Self, Invalid> {
         // "integer" in JSON Schema admits 7.0 and 7e0; a number that counts something is written plainly.

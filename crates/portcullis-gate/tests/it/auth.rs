@@ -25,7 +25,14 @@ fn admitted<T>(
     look: impl FnOnce(Result<Admitted<'_>, AdmissionError>) -> T,
 ) -> T {
     let origins = OriginPolicy::same_host();
-    let endpoint = Endpoint { path: "/ws", origins: &origins, verifier: Some(&*VERIFIER), secure: true };
+    let endpoint = Endpoint {
+        path: "/ws",
+        origins: &origins,
+        verifier: Some(&*VERIFIER),
+        tickets: None,
+        cookie: None,
+        secure: true,
+    };
     let text = head(target, fields);
     let head = RequestHead::parse(text.as_bytes()).unwrap();
     look(admit(&endpoint, &head, START))

@@ -44,7 +44,7 @@ fn script() -> (Vec<u8>, Vec<String>) {
         "sent pong".into(),
         "pong".into(),
         action(3, "chat:löbby"),
-        "renewed true".into(),
+        "renewed Narrowed".into(),
         "unsubscribe chat:lobby".into(),
         "refused invalid_message id None".into(),
         "refused forbidden id Some(4)".into(),

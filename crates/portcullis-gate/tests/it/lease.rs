@@ -42,7 +42,7 @@ fn a_renewal_moves_the_expiry() {
     let mut rig = Rig::live();
     rig.oversleep(HOUR - SECOND);
     let renewal = token("alice", rig.clock.unix(), 3_600, &["chat:write"]);
-    assert_eq!(rig.say(&auth(&renewal)), ["renewed false"]);
+    assert_eq!(rig.say(&auth(&renewal)), ["renewed Same"]);
     assert_eq!(rig.gate.expires_at().unwrap().as_millis(), rig.clock.unix().as_millis() + 3_600_000);
     rig.oversleep(HOUR - SECOND);
     assert!(rig.chat_now()[0].starts_with("action 0"));
@@ -54,7 +54,7 @@ fn a_renewal_moves_the_expiry() {
 #[test]
 fn a_renewal_can_shorten_the_lease() {
     let mut rig = Rig::live();
-    assert_eq!(rig.say(&auth(&token("alice", START, 10, &["chat:write"]))), ["renewed false"]);
+    assert_eq!(rig.say(&auth(&token("alice", START, 10, &["chat:write"]))), ["renewed Same"]);
     assert_eq!(rig.pass(10 * SECOND), ["closing 4401 expired", "sent close 4401 expired"]);
 }
 
@@ -79,7 +79,7 @@ fn a_renewal_changes_the_scopes() {
     let mut rig = Rig::live();
     let write = crate::support::action("write", START.as_millis(), "");
     assert!(rig.say(&write)[0].starts_with("action 1"));
-    assert_eq!(rig.say(&auth(&token("alice", START, 3_600, &[]))), ["renewed true"]);
+    assert_eq!(rig.say(&auth(&token("alice", START, 3_600, &[]))), ["renewed Narrowed"]);
     assert_eq!(rig.say(&write), ["refused forbidden id None"]);
 }
 
@@ -88,11 +88,11 @@ fn a_renewal_changes_the_scopes() {
 fn renewals_have_a_bucket() {
     let mut rig = Rig::live();
     for _ in 0..4 {
-        assert_eq!(rig.say(&auth(&alice())), ["renewed false"]);
+        assert_eq!(rig.say(&auth(&alice())), ["renewed Same"]);
     }
     assert_eq!(rig.say(&auth(&alice())), ["refused rate_limited id None"]);
     rig.oversleep(SECOND);
-    assert_eq!(rig.say(&auth(&alice())), ["renewed false"]);
+    assert_eq!(rig.say(&auth(&alice())), ["renewed Same"]);
 }
 
 #[test]

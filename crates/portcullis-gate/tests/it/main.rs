@@ -5,8 +5,11 @@
 mod support;
 
 mod auth;
+mod channels;
 mod cuts;
+mod doors;
 mod lease;
 mod memory;
 mod messages;
+mod sealed;
 mod wire;

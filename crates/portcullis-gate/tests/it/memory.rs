@@ -52,7 +52,7 @@ fn no_message_allocates() {
                     }
                     Some(Event::Refused(refusal)) => {
                         counts[1] += 1;
-                        wire::error(&mut answer, &refusal, None).unwrap();
+                        wire::error(&mut answer, &refusal, wire::About::default()).unwrap();
                     }
                     Some(Event::Subscribe { .. }) => counts[2] += 1,
                     _ => counts[3] += 1,

@@ -114,7 +114,10 @@ pub(crate) fn shown(event: &Event<'_>) -> String {
             let channels: Vec<_> = resume.channels().collect();
             format!("authenticated resume {} {} {channels:?}", resume.session, resume.token)
         }
-        Event::Renewed { scopes_changed } => format!("renewed {scopes_changed}"),
+        Event::Renewed { renewal } => format!("renewed {renewal:?}"),
+        Event::SubscribeRefused { channel, refusal } => {
+            format!("subscribe {channel} refused {}", refusal.code())
+        }
         Event::Subscribe { channel, since } => {
             format!("subscribe {channel} {:?}", since.map(|since| since.offset))
         }

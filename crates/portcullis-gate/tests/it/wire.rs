@@ -35,7 +35,7 @@ fn error_for(message: &str) -> Value {
     let Some(Event::Refused(refusal)) = gate.handle_input(&context, &mut bytes).unwrap().event else {
         panic!("{message} passed")
     };
-    read(|out| wire::error(out, &refusal, None))
+    read(|out| wire::error(out, &refusal, wire::About::default()))
 }
 
 proptest! {
@@ -114,7 +114,7 @@ proptest! {
         let mut gate = Gate::new(engine(&clock), &context, Credential::NotNeeded, false);
         let wait = Duration::from_nanos(nanos);
         let refusal = gate.refuse(clock.now(), &POLICY, Reason::RateLimited, Some(id), Some(wait));
-        let error = read(|out| wire::error(out, &refusal, Some(&channel)));
+        let error = read(|out| wire::error(out, &refusal, wire::About { channel: Some(&channel), ..Default::default() }));
         // Rounded up: who waits for that long is not refused again for a fraction.
         let wait_ms = nanos.div_ceil(1_000_000);
         prop_assert_eq!(
