@@ -38,6 +38,7 @@ pub struct Metrics {
     sessions: Gauge,
     channels: Gauge,
     draining: Gauge,
+    key_sets_failed: Counter<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -58,6 +59,7 @@ impl Default for Metrics {
             sessions: Gauge::default(),
             channels: Gauge::default(),
             draining: Gauge::default(),
+            key_sets_failed: Counter::default(),
         };
         metrics.register();
         metrics
@@ -80,6 +82,7 @@ impl Metrics {
         r.register("auth_failures", "Credentials refused, by code", self.auth_failures.clone());
         r.register("sessions", "Sessions, those whose clients are away among them", self.sessions.clone());
         r.register("channels", "Channels", self.channels.clone());
+        r.register("key_sets_failed", "Fetches of key sets that failed", self.key_sets_failed.clone());
         r.register("draining", "Whether the server is going down", self.draining.clone());
     }
 
@@ -99,6 +102,10 @@ impl Metrics {
 
     pub(crate) fn connection_closed(&self) {
         self.connections.dec();
+    }
+
+    pub(crate) fn key_set_failed(&self) {
+        self.key_sets_failed.inc();
     }
 
     pub(crate) fn connection_upgraded(&self) {

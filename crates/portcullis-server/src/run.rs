@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::{
     admin, clock,
     hub::Hub,
+    keys,
     metrics::Metrics,
     shared::{Live, Shared},
     worker::{Start, WAKER, Worker},
@@ -94,13 +95,18 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     let addresses = sockets.iter().map(|(address, _)| *address).collect::<Vec<_>>();
     let urls = urls(&run.live, &addresses);
     let polls = (0..workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
-    let wakers =
+    let mut wakers =
         polls.iter().map(|poll| Waker::new(poll.registry(), WAKER)).collect::<io::Result<Vec<_>>>()?;
+    // The operator's node comes behind those of the workers.
+    let (desk, waker) = admin::Desk::new(NodeId::new(u32::try_from(workers).unwrap_or(u32::MAX)))?;
+    wakers.push(waker);
     let backend = MemoryBackend::new(run.session, clock::entropy());
     let hub = Arc::new(Hub::new(backend, wakers));
-    let shared = Arc::new(Shared::new(run.live, Arc::new(Metrics::default())));
+    let shared = Arc::new(Shared::new(run.live, Arc::new(Metrics::default()), workers));
+    let waking = hub.clone();
+    keys::start(&shared, move || waking.wake_all())?;
     if let Some(address) = run.admin {
-        let bound = admin::start(address, shared.clone(), hub.clone());
+        let bound = admin::start(address, admin::Operator { shared: shared.clone(), hub: hub.clone(), desk });
         let address = bound.map_err(|error| RunError::Listen { address, error })?;
         let _ = crate::cli::print(format_args!("admin http://{address}\n"));
     }

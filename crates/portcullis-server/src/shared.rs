@@ -2,7 +2,7 @@
 
 use core::{hash::BuildHasher, time::Duration};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::RandomState,
     net::IpAddr,
     sync::{
@@ -11,21 +11,37 @@ use std::{
     },
 };
 
-use portcullis_auth::{OriginPolicy, jwt::Verifier};
+use portcullis_auth::{
+    AuthError, OriginPolicy, Revocation, Revocations, TICKET_LEN, TicketError, Tickets, Verified, Verify,
+    jwt::{Key, Verifier},
+};
 use portcullis_gate::Policy;
 use portcullis_limit::{Keyed, Limited, Quota};
 use portcullis_proto::deflate::DeflateConfig;
-use portcullis_time::Instant;
+use portcullis_time::{Instant, UnixTime};
 use rustls::ServerConfig;
 
-use crate::metrics::Metrics;
+use crate::{
+    clock,
+    config::Secret,
+    keys::{Source, Wanted},
+    metrics::Metrics,
+    orders::Orders,
+};
 
 /// The configuration in force, compiled. A reload replaces it whole; each worker takes the new one up at its next turn.
 pub(crate) struct Live {
     /// The path of the endpoint.
     pub(crate) path: String,
     pub(crate) origins: OriginPolicy,
+    /// By the keys of the configuration alone; [`Shared`] adds those that issuers publish.
     pub(crate) verifier: Option<Verifier>,
+    /// Where issuers publish their keys.
+    pub(crate) key_sources: Vec<Source>,
+    /// The cookie that may carry a credential.
+    pub(crate) cookie: Option<String>,
+    /// The operator's key.
+    pub(crate) api_key: Option<Secret>,
     pub(crate) policy: Policy,
     pub(crate) protocol: portcullis_proto::Config,
     /// Compression, where it is offered at all.
@@ -64,12 +80,71 @@ pub(crate) enum AddressVerdict {
     FarOver,
 }
 
+/// A revocation names credentials whose end is not known here.
+const FOREVER: UnixTime = UnixTime::from_secs(u64::MAX / 1_000);
+
 /// Users whose buckets are remembered at once. Only buckets that are full again are forgotten.
 const USERS_MAX: usize = 1 << 16;
+
+/// Revocations that are remembered one by one; more of them are remembered more coarsely, never forgotten.
+const REVOCATIONS_MAX: usize = 1 << 16;
+/// Tickets that wait for their connection.
+const TICKETS_MAX: usize = 1 << 16;
+/// How long a ticket waits.
+pub(crate) const TICKET_LIFETIME: Duration = Duration::from_secs(30);
+
+/// The one judge of all credentials, whichever way they come in: is it good, and has it been revoked.
+pub(crate) struct Judge {
+    verifier: Verifier,
+    shared: Arc<Registers>,
+}
+
+/// What is known of credentials besides their own words.
+struct Registers {
+    revocations: Mutex<Revocations>,
+    tickets: Mutex<Tickets>,
+    wanted_keys: Arc<Wanted>,
+}
+
+impl Judge {
+    fn check_revoked(&self, now: UnixTime, verified: Verified) -> Result<Verified, AuthError> {
+        lock(&self.shared.revocations).check(now, &verified, None)?;
+        Ok(verified)
+    }
+}
+
+impl Verify for Judge {
+    fn verify(&self, now: UnixTime, token: &[u8]) -> Result<Verified, AuthError> {
+        match self.verifier.verify(now, token) {
+            Ok(verified) => self.check_revoked(now, verified),
+            Err(error) => {
+                if error == AuthError::UnknownKey {
+                    self.shared.wanted_keys.unknown_key();
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl portcullis_gate::Redeem for Judge {
+    fn redeem(&self, now: UnixTime, ticket: &[u8], origin: Option<&[u8]>) -> Result<Verified, AuthError> {
+        let verified = lock(&self.shared.tickets).redeem(clock::now(), ticket, origin)?;
+        if verified.expires_at() <= now {
+            return Err(AuthError::Expired);
+        }
+        self.check_revoked(now, verified)
+    }
+}
 
 /// Shared by all workers of a server.
 pub(crate) struct Shared {
     live: Mutex<Arc<Live>>,
+    judge: Mutex<Option<Arc<Judge>>>,
+    /// The keys that issuers published.
+    published_keys: Mutex<BTreeMap<String, Vec<Key>>>,
+    registers: Arc<Registers>,
+    orders: Orders,
     /// Counts reloads, so that a worker looks at the lock only after one.
     revision: AtomicU64,
     metrics: Arc<Metrics>,
@@ -82,11 +157,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(live: Live, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(live: Live, metrics: Arc<Metrics>, workers: usize) -> Self {
+        let registers = Arc::new(Registers {
+            revocations: Mutex::new(Revocations::new(REVOCATIONS_MAX)),
+            tickets: Mutex::new(Tickets::new(TICKETS_MAX, TICKET_LIFETIME)),
+            wanted_keys: Arc::default(),
+        });
         let hasher = RandomState::new();
         let users = Keyed::new(live.user_messages, USERS_MAX, hasher.hash_one(0_u8));
-        Self {
+        let shared = Self {
             live: Mutex::new(Arc::new(live)),
+            judge: Mutex::default(),
+            published_keys: Mutex::default(),
+            registers,
+            orders: Orders::new(workers),
             revision: AtomicU64::new(0),
             metrics,
             addresses: Mutex::default(),
@@ -94,7 +178,9 @@ impl Shared {
             hasher,
             connections: AtomicU64::new(0),
             drain_deadline: AtomicU64::new(0),
-        }
+        };
+        shared.appoint_judge();
+        shared
     }
 
     pub(crate) fn live(&self) -> Arc<Live> {
@@ -108,15 +194,82 @@ impl Shared {
     /// Puts a new configuration in force.
     pub(crate) fn replace(&self, live: Live) {
         *lock(&self.live) = Arc::new(live);
+        self.appoint_judge();
+    }
+
+    /// The judge of credentials by the configuration in force and the keys that issuers have published.
+    fn appoint_judge(&self) {
+        let published = lock(&self.published_keys);
+        let judge = self.live().verifier.as_ref().map(|verifier| {
+            let mut verifier = verifier.clone();
+            for (issuer, keys) in published.iter() {
+                verifier = verifier.with_keys(issuer, keys.clone());
+            }
+            Arc::new(Judge { verifier, shared: self.registers.clone() })
+        });
+        *lock(&self.judge) = judge;
         self.revision.fetch_add(1, Ordering::Release);
     }
 
-    /// Takes up the configuration in force if it has changed since `revision`.
-    pub(crate) fn refresh(&self, live: &mut Arc<Live>, revision: &mut u64) {
+    /// The keys that an issuer publishes now, in place of those that it published before.
+    pub(crate) fn put_keys(&self, issuer: &str, keys: Vec<Key>) {
+        lock(&self.published_keys).insert(issuer.into(), keys);
+        self.appoint_judge();
+    }
+
+    /// The judge of credentials; `None` where none are needed.
+    pub(crate) fn judge(&self) -> Option<Arc<Judge>> {
+        lock(&self.judge).clone()
+    }
+
+    /// How the fetching of keys is hurried.
+    pub(crate) fn wanted_keys(&self) -> Arc<Wanted> {
+        self.registers.wanted_keys.clone()
+    }
+
+    /// What workers are told to do.
+    pub(crate) const fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Revokes credentials. The workers enforce it when they are told to.
+    pub(crate) fn revoke(&self, now: UnixTime, revocation: Revocation<'_>, before: UnixTime) {
+        let mut revocations = lock(&self.registers.revocations);
+        let outcome = revocations.revoke(now, revocation, before, FOREVER);
+        drop(revocations);
+        tracing::debug!(?outcome, "revoked");
+    }
+
+    /// Whether a credential, and a session by its text form, may go on.
+    pub(crate) fn check_revoked(
+        &self,
+        now: UnixTime,
+        verified: &Verified,
+        session: Option<&str>,
+    ) -> Result<(), AuthError> {
+        lock(&self.registers.revocations).check(now, verified, session)
+    }
+
+    /// A ticket for the holder of a good credential, for pages of `origin` alone.
+    pub(crate) fn issue_ticket(
+        &self,
+        verified: Verified,
+        origin: Option<&[u8]>,
+    ) -> Result<portcullis_auth::TicketText, TicketError> {
+        let entropy = clock::entropy();
+        let Some(&random) = entropy.first_chunk::<TICKET_LEN>() else {
+            return Err(TicketError::Full { tickets_max: 0 });
+        };
+        lock(&self.registers.tickets).issue(clock::now(), random, verified, origin)
+    }
+
+    /// Takes up the configuration in force, and its judge, if they have changed since `revision`.
+    pub(crate) fn refresh(&self, live: &mut Arc<Live>, judge: &mut Option<Arc<Judge>>, revision: &mut u64) {
         let current = self.revision.load(Ordering::Acquire);
         if current != *revision {
             *revision = current;
             *live = self.live();
+            *judge = self.judge();
         }
     }
 

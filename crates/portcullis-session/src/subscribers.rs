@@ -60,6 +60,11 @@ impl Subscribers {
         self.channels.get(channel).into_iter().flatten().copied()
     }
 
+    /// The channels that `connection` receives, in the order in which it came to them.
+    pub fn channels_of(&self, connection: ConnectionId) -> impl Iterator<Item = &Arc<str>> {
+        self.connections.get(&connection).into_iter().flatten()
+    }
+
     /// How many channels have a receiver here.
     #[must_use]
     pub fn channel_count(&self) -> usize {

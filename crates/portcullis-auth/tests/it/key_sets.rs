@@ -168,7 +168,7 @@ fn keys_are_added_to_an_issuer_that_is_known() {
     let before = verifier(key_set(set(&[old_public]).as_bytes()).unwrap());
     let new = token(new);
     assert_eq!(before.verify(NOW, new.as_bytes()), Err(AuthError::UnknownKey));
-    let published = || key_set(set(&[new_public.clone()]).as_bytes()).unwrap();
+    let published = || key_set(set(core::slice::from_ref(&new_public)).as_bytes()).unwrap();
     let after = before.with_keys(ISSUER, published());
     assert!(after.verify(NOW, new.as_bytes()).is_ok() && after.verify(NOW, token(old).as_bytes()).is_ok());
     let elsewhere = before.with_keys("https://other.example", published());

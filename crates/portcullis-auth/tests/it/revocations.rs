@@ -120,10 +120,9 @@ proptest! {
             list.push((revocation, at(before), at(until)));
             for subject in subjects {
                 for issued in [at(-101), at(before - 1), at(before)] {
-                    let is_meant = list.iter().any(|&(revocation, before, until)| match revocation {
-                        Revocation::User(user) => user == subject && issued < before && now < until,
-                        Revocation::All => issued < before,
-                        _ => false,
+                    let is_meant = list.iter().any(|&(revocation, before, until)| {
+                        let of_user = revocation == Revocation::User(subject) && now < until;
+                        issued < before && (of_user || revocation == Revocation::All)
                     });
                     let told = check(&revocations, now, (subject, None, None), Some(issued));
                     prop_assert!(told || !is_meant);

@@ -1,6 +1,5 @@
 //! Tickets: once, soon, from the same page.
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use portcullis_auth::{AuthError, TICKET_LEN, TicketError, Tickets, Verified, Verify as _, jwt::Mint};
 use portcullis_time::Instant;
@@ -19,7 +18,9 @@ fn verified(subject: &str) -> Verified {
 }
 
 fn random(number: u8) -> [u8; TICKET_LEN] {
-    core::array::from_fn(|at| if at < 8 { number } else { number.wrapping_mul(7).wrapping_add(at as u8) })
+    let mut random = [number.wrapping_mul(7); TICKET_LEN];
+    random[..8].fill(number);
+    random
 }
 
 #[test]
@@ -106,15 +107,16 @@ proptest! {
         let users: Vec<Verified> = (0..6).map(|user| verified(&format!("user-{user}"))).collect();
         let mut tickets = Tickets::new(4, LIFETIME);
         let mut now = START;
-        let mut live = BTreeMap::<u8, (Instant, String)>::new();
+        let mut live = [const { None::<(Instant, String)> }; 6];
         for (user, issues, seconds) in steps {
             now = now + Duration::from_secs(seconds);
-            if issues && !live.contains_key(&user) {
+            let slot = &mut live[usize::from(user)];
+            if issues && slot.is_none() {
                 let issued = tickets.issue(now, random(user), users[usize::from(user)].clone(), PAGE);
                 if let Ok(ticket) = issued {
-                    live.insert(user, (now + LIFETIME, ticket.as_str().into()));
+                    *slot = Some((now + LIFETIME, ticket.as_str().into()));
                 }
-            } else if let Some((end, text)) = live.remove(&user) {
+            } else if let Some((end, text)) = slot.take() {
                 let taken = tickets.redeem(now, text.as_bytes(), PAGE);
                 if now < end {
                     let subject = taken.map(|verified| verified.subject().to_owned());

@@ -92,9 +92,12 @@ fn cookie(token: &str) -> String {
     told("", &format!("Origin: {PAGE}\r\nCookie: a=b; session={token}\r\n"), &desk(), None)
 }
 
+/// What a client with this token is told.
+type Knock = fn(&str) -> String;
+
 #[test]
 fn the_same_fault_gets_the_same_reason_at_every_door() {
-    let doors: [(&str, fn(&str) -> String, &str); 5] = [
+    let doors: [(&str, Knock, &str); 5] = [
         ("header", header, "401"),
         ("subprotocol", subprotocol, "4401"),
         ("first message", first_message, "4401"),

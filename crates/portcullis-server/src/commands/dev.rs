@@ -82,11 +82,13 @@ fn config(listen: SocketAddr, secret: &str) -> Config {
         auth: Auth {
             audience: AUDIENCE.into(),
             leeway: config::Span(Duration::from_secs(30)),
-            issuer: vec![Issuer { name: ISSUER.into(), key: vec![key] }],
+            cookie: None,
+            issuer: vec![Issuer { name: ISSUER.into(), key: vec![key], key_set: None }],
             sign: None,
         },
         listen: vec![Listen { address: listen, tls: Some(Tls::Upstream(Upstream::Terminated)) }],
         action: config::default_actions(),
+        channel: Vec::new(),
     }
 }
 

@@ -44,6 +44,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         path: "/".into(),
         origins: OriginPolicy::same_host(),
         verifier: None,
+        key_sources: Vec::new(),
+        cookie: None,
+        api_key: None,
         policy: policy()?,
         protocol: portcullis_proto::Config::server()
             .with_message_len_max(options.message_max.0)

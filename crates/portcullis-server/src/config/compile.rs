@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use portcullis_auth::{
-    OriginPolicy, Verify as _,
-    jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier},
+    ChannelRule, ChannelRules, OriginPolicy, Verify as _,
+    jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier, key_set},
 };
 use portcullis_gate::{ActionRule, Policy, Route};
 use portcullis_limit::Quota;
@@ -13,10 +13,15 @@ use portcullis_proto::deflate::DeflateConfig;
 use rustls::ServerConfig;
 
 use super::{Config, ConfigError, Limits, Tls, model, read};
-use crate::{clock, log, shared::Live, tls};
+use crate::{clock, keys::Source, log, shared::Live, tls};
 
 /// Words that mark a secret as one that must never leave a desk.
 const PLACEHOLDERS: [&str; 4] = ["dev-", "change-me", "changeme", "secret"];
+
+/// The shortest key of the operator, in bytes.
+const API_KEY_LEN_MIN: usize = 24;
+/// How often a key set may be fetched.
+const KEY_SET_REFRESH_MIN: Duration = Duration::from_secs(1);
 
 /// Compiles a configuration.
 pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
@@ -34,12 +39,18 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
     }
     log::filter(&config.log.level).map_err(|error| ConfigError::value("log.level", error))?;
     let (tls, terminated_upstream) = listeners(config)?;
+    let origins = origins(config)?;
+    check_cookie(config, &origins)?;
+    let key_sources = key_sources(config)?;
     let limits = gate_limits(&config.limits)?;
     let messages = limits.messages;
     Ok(Live {
         path: config.path.clone(),
-        origins: origins(config)?,
+        origins,
         verifier: Some(verifier(config)?),
+        key_sources,
+        cookie: config.auth.cookie.clone(),
+        api_key: api_key(config)?,
         policy: policy(config, limits)?,
         protocol: protocol(&config.limits)?,
         deflate: config.compression.then(DeflateConfig::server),
@@ -93,7 +104,13 @@ fn verifier(config: &Config) -> Result<Verifier, ConfigError> {
         for (key_index, key) in issuer.key.iter().enumerate() {
             keys.push(verifying_key(key, &format!("auth.issuer[{index}].key[{key_index}]"))?);
         }
-        if keys.is_empty() {
+        if let Some(file) = issuer.key_set.as_ref().and_then(|set| set.file.as_ref()) {
+            let place = format!("auth.issuer[{index}].key_set.file");
+            let set = key_set(read(file)?.as_bytes()).map_err(|error| ConfigError::value(place, error))?;
+            keys.extend(set);
+        }
+        let is_published = issuer.key_set.as_ref().is_some_and(|set| set.url.is_some());
+        if keys.is_empty() && !is_published {
             return Err(ConfigError::value(
                 format!("auth.issuer[{index}].key"),
                 "at least one key is needed",
@@ -105,6 +122,61 @@ fn verifier(config: &Config) -> Result<Verifier, ConfigError> {
         return Err(ConfigError::value("auth", "an audience and at least one issuer are needed"));
     }
     Ok(Verifier::new(&config.auth.audience, issuers).with_leeway(config.auth.leeway.0))
+}
+
+/// Where issuers publish their keys.
+fn key_sources(config: &Config) -> Result<Vec<Source>, ConfigError> {
+    let mut sources = Vec::new();
+    for (index, issuer) in config.auth.issuer.iter().enumerate() {
+        let Some(set) = &issuer.key_set else { continue };
+        let place = format!("auth.issuer[{index}].key_set");
+        let url = match (&set.url, &set.file) {
+            (Some(url), None) => url,
+            (None, Some(_)) => continue,
+            _ => return Err(ConfigError::value(place, "one of file and url is needed")),
+        };
+        if set.refresh.0 < KEY_SET_REFRESH_MIN {
+            return Err(ConfigError::value(format!("{place}.refresh"), "must be a second at least"));
+        }
+        let authorities = set.authorities.as_deref().map(read).transpose()?;
+        let source = Source::new(&issuer.name, url, set.refresh.0, authorities.as_deref().map(str::as_bytes))
+            .map_err(|error| ConfigError::value(format!("{place}.{}", error.key()), error))?;
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+/// A cookie comes with every request that a browser makes, whichever page asked for it.
+fn check_cookie(config: &Config, origins: &OriginPolicy) -> Result<(), ConfigError> {
+    let Some(cookie) = &config.auth.cookie else { return Ok(()) };
+    let is_name = !cookie.is_empty()
+        && cookie.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    if !is_name {
+        return Err(ConfigError::value("auth.cookie", "is no name of a cookie"));
+    }
+    if !origins.is_allow_list() {
+        return Err(ConfigError::value("auth.cookie", "needs `origins`: the pages that may use it"));
+    }
+    Ok(())
+}
+
+/// The operator's key: long enough not to be guessed.
+fn api_key(config: &Config) -> Result<Option<super::Secret>, ConfigError> {
+    let Some(admin) = &config.admin else { return Ok(None) };
+    let place = "admin.key";
+    let key = match (&admin.key, &admin.key_file) {
+        (None, None) => return Ok(None),
+        (Some(key), None) => key.clone(),
+        (None, Some(file)) => super::Secret::from(read(file)?.trim_end().to_owned()),
+        (Some(_), Some(_)) => return Err(ConfigError::value(place, "one of key and key_file is enough")),
+    };
+    check_secret(key.reveal(), place)?;
+    let plain = key.reveal().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    if key.reveal().len() < API_KEY_LEN_MIN || !plain {
+        let message = format!("must be {API_KEY_LEN_MIN} or more letters, digits and `-._~+/=`");
+        return Err(ConfigError::value(place, message));
+    }
+    Ok(Some(key))
 }
 
 fn algorithm(name: &str, place: &str) -> Result<Algorithm, ConfigError> {
@@ -209,7 +281,21 @@ fn policy(config: &Config, limits: portcullis_gate::Limits) -> Result<Policy, Co
             scope: action.scope.clone(),
         });
     }
-    Policy::new(limits, rules).map_err(|error| ConfigError::value("action", error))
+    let sealed: Vec<&str> =
+        config.action.iter().filter(|action| action.sealed).map(|action| action.name.as_str()).collect();
+    let policy = Policy::new(limits, rules).and_then(|policy| policy.with_sealed(&sealed));
+    let policy = policy.map_err(|error| ConfigError::value("action", error))?;
+    Ok(policy.with_channels(channel_rules(config)?))
+}
+
+fn channel_rules(config: &Config) -> Result<ChannelRules, ConfigError> {
+    let rules = config.channel.iter().map(|channel| ChannelRule {
+        pattern: channel.pattern.clone(),
+        read: channel.read.clone(),
+        write: channel.write.clone(),
+        presence: channel.presence.clone(),
+    });
+    ChannelRules::new(rules).map_err(|error| ConfigError::value("channel", error))
 }
 
 fn quota(refill: u32, burst: u32, key: &str) -> Result<Quota, ConfigError> {

@@ -12,8 +12,8 @@ use std::{
 
 pub(crate) use compile::{compile, session_config, signer};
 pub use model::{
-    Action, Admin, Auth, Config, Drain, Issuer, Key, Limits, Listen, Log, Route, Secret, Sign, Tls, Upstream,
-    default_actions,
+    Action, Admin, Auth, Channel, Config, Drain, Issuer, Key, KeySet, Limits, Listen, Log, Route, Secret,
+    Sign, Tls, Upstream, default_actions,
 };
 pub use units::{Size, Span};
 
@@ -102,9 +102,15 @@ impl Config {
                 paths.extend([certificate, key]);
             }
         }
-        for key in self.auth.issuer.iter_mut().flat_map(|issuer| &mut issuer.key) {
-            paths.extend([&mut key.secret_file, &mut key.public_key].into_iter().flatten());
+        for issuer in &mut self.auth.issuer {
+            for key in &mut issuer.key {
+                paths.extend([&mut key.secret_file, &mut key.public_key].into_iter().flatten());
+            }
+            if let Some(set) = &mut issuer.key_set {
+                paths.extend([&mut set.file, &mut set.authorities].into_iter().flatten());
+            }
         }
+        paths.extend(self.admin.iter_mut().filter_map(|admin| admin.key_file.as_mut()));
         if let Some(sign) = &mut self.auth.sign {
             paths.extend([&mut sign.secret_file, &mut sign.private_key].into_iter().flatten());
         }

@@ -79,6 +79,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     #[serde(default = "default_actions")]
     pub action: Vec<Action>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channel: Vec<Channel>,
 }
 
 /// One listener.
@@ -158,6 +160,10 @@ impl<'de> de::Visitor<'de> for TlsVisitor {
 )]
 pub struct Admin {
     pub address: SocketAddr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Whose tokens are good.
@@ -172,6 +178,8 @@ pub struct Auth {
     pub audience: String,
     #[serde(default = "default_leeway")]
     pub leeway: Span,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
     pub issuer: Vec<Issuer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign: Option<Sign>,
@@ -187,7 +195,29 @@ pub struct Auth {
 )]
 pub struct Issuer {
     pub name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_set: Option<KeySet>,
+}
+
+/// A key set (JWKS) of an issuer: a file, or where the issuer publishes it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct KeySet {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<PathBuf>,
+    #[serde(default = "default_key_set_refresh")]
+    pub refresh: Span,
 }
 
 /// A key: a secret or the file of one, or the file of a public key.
@@ -250,6 +280,26 @@ pub struct Action {
     pub cost: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    #[serde(default)]
+    pub sealed: bool,
+}
+
+/// Which scopes the channels of a pattern ask for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct Channel {
+    pub pattern: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<String>,
 }
 
 /// Where an action goes.
@@ -377,6 +427,10 @@ fn default_leeway() -> Span {
     Span(Duration::from_secs(30))
 }
 
+fn default_key_set_refresh() -> Span {
+    Span(Duration::from_secs(600))
+}
+
 const fn default_cost() -> u32 {
     1
 }
@@ -391,6 +445,7 @@ pub fn default_actions() -> Vec<Action> {
         schema_file: None,
         cost: 1,
         scope: None,
+        sealed: false,
     };
     vec![
         action("chat", Route::Channel, CHAT_SCHEMA),

@@ -90,7 +90,7 @@ impl Worker {
         self.draining && (self.connections.is_empty() || late)
     }
 
-    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.connections.iter().filter_map(|(index, connection)| {
             Some(Key { index: u32::try_from(index).ok()?, generation: connection.generation })
         })

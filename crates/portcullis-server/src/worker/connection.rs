@@ -65,6 +65,8 @@ pub(super) struct Gated {
     pub(super) session: Option<(SessionId, Fencing)>,
     /// A session that was asked for and not yet answered.
     pub(super) pending: Option<Box<PendingSession>>,
+    /// The credential was renewed with other scopes, and that has not been enforced yet.
+    pub(super) scopes_changed: bool,
     /// The peer said goodbye in a way that ends its session.
     pub(super) left: bool,
 }

@@ -1,5 +1,6 @@
 //! The backend's answers and events, brought to the connections of this worker.
 
+use portcullis_auth::{Access, Scopes};
 use portcullis_gate::{Reason, wire as text};
 use portcullis_proto::{
     CloseCode, Message, MessageKind, Side,
@@ -8,7 +9,7 @@ use portcullis_proto::{
 };
 use std::sync::Arc;
 
-use portcullis_session::{Command, Completion, Entry, Epoch, Fencing, Position, SessionId};
+use portcullis_session::{Command, Completion, Entry, Epoch, Fencing, Position, SessionId, USER_PREFIX};
 
 use super::{
     Env, Worker,
@@ -37,7 +38,10 @@ struct Opened {
 impl Worker {
     /// Reads this worker's mailbox until it is empty.
     pub(super) fn deliver(&mut self) {
-        while let Some(completion) = self.env.hub.take(self.env.node) {
+        loop {
+            // What has been revoked gets nothing more.
+            self.obey_orders();
+            let Some(completion) = self.env.hub.take(self.env.node) else { return };
             self.deliver_one(completion);
         }
     }
@@ -105,7 +109,7 @@ impl Worker {
                 self.send_text(connection.into());
             }
             Completion::Refused { connection, id, channel, reason } => {
-                let about = gated::Refused { id, channel: channel.as_deref(), retry_after: None };
+                let about = gated::Refused { id, channel: channel.as_deref(), ..gated::Refused::default() };
                 self.refused(connection.into(), about, reason);
             }
             _ => {}
@@ -133,12 +137,58 @@ impl Worker {
         let _ = text::welcome(&mut self.env.text, &welcome);
         self.send_text(key);
         for (channel, since) in &pending.channels {
-            self.env.submit(Command::Subscribe { caller, channel, since: Some(*since) });
+            // What the credential allowed when it was subscribed it may not allow any more.
+            if self.may_read(key, channel) {
+                self.env.submit(Command::Subscribe { caller, channel, since: Some(*since) });
+            } else {
+                self.env.submit(Command::Unsubscribe { caller, channel });
+                self.refuse_reading(key, channel);
+            }
         }
         // What the session still held and the client no longer wants.
         for channel in &opened.channels {
             if pending.channels.iter().all(|(wanted, _)| **wanted != **channel) {
                 self.env.submit(Command::Unsubscribe { caller, channel });
+            }
+        }
+    }
+
+    /// Whether the connection's credential allows it to receive `channel`.
+    fn may_read(&mut self, key: Key, channel: &str) -> bool {
+        let live = self.env.live.clone();
+        let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key) else { return false };
+        gated.gate.allows(&live.policy, channel, Access::Read)
+    }
+
+    fn refuse_reading(&mut self, key: Key, channel: &str) {
+        let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
+        let Connection { phase: Phase::Gated(gated), outbound, .. } = connection else { return };
+        let about = gated::Refused { channel: Some(channel), ..gated::Refused::default() };
+        gated::refuse(&mut self.env, &mut Parts { key, gated, outbound }, Reason::Forbidden, about);
+        self.mark_dirty(key);
+    }
+
+    /// The credential was renewed with other scopes: what they do not allow is no longer received, and the client is
+    /// told both.
+    pub(super) fn enforce_scopes(&mut self, key: Key) {
+        let channels: Vec<Arc<str>> = self.subscribers.channels_of(key.into()).cloned().collect();
+        let Some(connection) = self.connection(key) else { return };
+        let Phase::Gated(gated) = &connection.phase else { return };
+        let caller = gated.caller(key);
+        let expires_at = gated.gate.expires_at().map(portcullis_time::UnixTime::as_secs);
+        let scopes: Vec<String> =
+            gated.gate.scopes().into_iter().flat_map(Scopes::iter).map(String::from).collect();
+        self.env.text.clear();
+        let _ = text::renewed(&mut self.env.text, expires_at, scopes.iter().map(String::as_str));
+        self.send_text(key);
+        for channel in channels {
+            if channel.starts_with(USER_PREFIX) || self.may_read(key, &channel) {
+                continue;
+            }
+            if let Some(caller) = caller {
+                // Nothing more of it reaches the connection, however long the backend takes.
+                self.subscribers.unsubscribe(&channel, key.into());
+                self.env.submit(Command::Unsubscribe { caller, channel: &channel });
             }
         }
     }
@@ -231,7 +281,7 @@ impl Worker {
         }
     }
 
-    fn close_with(&mut self, key: Key, code: u16, reason: &str) {
+    pub(super) fn close_with(&mut self, key: Key, code: u16, reason: &str) {
         let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL);
         self.close(key, code, reason);
     }

@@ -2,14 +2,15 @@
 
 use core::time::Duration;
 
+use portcullis_auth::{AuthError, Renewal};
 use portcullis_gate::{Action, Event, Policy, Reason, Refusal, Resume, Route, wire as text};
-use portcullis_proto::MessageKind;
+use portcullis_proto::{CloseCode, MessageKind};
 use portcullis_session::{Caller, Command, Position, ResumeToken, SessionId, Target, USER_PREFIX};
 
 use super::{
     Env,
     connection::{Gated, Key, PendingSession, Phase},
-    echo,
+    echo, orders,
     outbound::Outbound,
 };
 use crate::{clock, run::Mode};
@@ -26,7 +27,7 @@ pub(super) struct Parts<'p> {
 
 /// Whether a close that the server begins ends the session too. Clients come back from some codes, with a new token from
 /// an expired one, and never from the others: nobody waits for them.
-fn ends_session(code: u16, reason: &str) -> bool {
+pub(super) fn ends_session(code: u16, reason: &str) -> bool {
     let may_return =
         matches!(code, 1001 | 1011 | 1012 | 1013 | 4408 | 4430) || (code == 4401 && reason == "expired");
     !may_return
@@ -41,6 +42,13 @@ enum Then {
         channels: Vec<(Box<str>, Position)>,
     },
     Tell(Refusal),
+    TellOfChannel {
+        refusal: Refusal,
+        channel: Box<str>,
+    },
+    Renewed {
+        renewal: Renewal,
+    },
     Refuse {
         reason: Reason,
         id: Option<u64>,
@@ -63,10 +71,10 @@ pub(super) fn handle_upgraded(env: &mut Env, parts: &mut Parts<'_>) {
 /// Feeds `input` through the gate. Returns how much was used (less than all when an answer of the backend must come
 /// first), and the next phase when the connection is over.
 pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8]) -> (usize, Option<Phase>) {
-    let live = env.live.clone();
+    let (live, judge) = (env.live.clone(), env.judge.clone());
     let mut used = 0;
     while let Some(rest) = input.get_mut(used..).filter(|rest| !rest.is_empty()) {
-        let context = env.context(&live);
+        let context = env.context(&live, judge.as_deref());
         let caller = parts.gated.caller(parts.key);
         let step = match parts.gated.gate.handle_input(&context, rest) {
             Ok(step) => step,
@@ -87,7 +95,7 @@ pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8
         if parts.gated.gate.is_closed() {
             return (input.len(), Some(env.linger()));
         }
-        if env.has_mail() {
+        if env.has_mail() || parts.gated.scopes_changed {
             // The answer goes out, and changes the state, before the next message is looked at.
             break;
         }
@@ -132,6 +140,10 @@ fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, 
             Then::Nothing
         }
         Event::Refused(refusal) => Then::Tell(refusal),
+        Event::SubscribeRefused { channel, refusal } => {
+            Then::TellOfChannel { refusal, channel: channel.into() }
+        }
+        Event::Renewed { renewal } => Then::Renewed { renewal },
         Event::Closing(closing) => {
             env.metrics.closed(closing.code);
             if let Some(error) = closing.auth {
@@ -218,6 +230,10 @@ fn finish(env: &mut Env, parts: &mut Parts<'_>, then: Then) {
             open_session(env, parts, session, resumes, channels)
         }
         Then::Tell(refusal) => tell(env, parts, &refusal, None),
+        Then::TellOfChannel { refusal, channel } => tell(env, parts, &refusal, Some(&channel)),
+        // A client that renews and is allowed what it was allowed before needs no word.
+        Then::Renewed { renewal: Renewal::Same } => {}
+        Then::Renewed { .. } => parts.gated.scopes_changed = true,
         Then::Refuse { reason, id, retry_after } => {
             refuse(env, parts, reason, Refused { id, retry_after, channel: None })
         }
@@ -243,6 +259,16 @@ fn open_session(
     let (ids, _) = seed.as_chunks::<16>();
     let (Some(&session), Some(&token)) = (ids.first(), ids.get(1)) else { return };
     let (session, token) = (SessionId::from_bytes(session), ResumeToken::from_bytes(token));
+    if let Some((earlier, _)) = resume
+        && orders::is_session_revoked(env, parts.gated, earlier)
+    {
+        env.metrics.auth_failed(AuthError::Revoked.code());
+        parts.gated.left = true;
+        let code = CloseCode::new(AuthError::Revoked.close_code()).unwrap_or(CloseCode::POLICY);
+        // A connection that is closing already goes on closing.
+        let _ = parts.gated.gate.close(env.now, code, AuthError::Revoked.reason());
+        return;
+    }
     let user = parts.gated.gate.subject();
     let own = |name: &str| name.strip_prefix(USER_PREFIX) == Some(user);
     let since = channels.iter().find(|(name, _)| own(name)).map(|(_, position)| *position);
@@ -284,7 +310,8 @@ fn tell(env: &mut Env, parts: &mut Parts<'_>, refusal: &Refusal, channel: Option
         return;
     }
     env.text.clear();
-    let _ = text::error(&mut env.text, refusal, channel);
+    let about = text::About { channel, scope: refusal.missing_scope(&env.live.policy) };
+    let _ = text::error(&mut env.text, refusal, about);
     write_text(env, parts.outbound);
 }
 

@@ -99,6 +99,11 @@ impl Worker {
             if let Some(next) = next {
                 self.enter(key, next);
             }
+            if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key)
+                && core::mem::take(&mut gated.scopes_changed)
+            {
+                self.enforce_scopes(key);
+            }
             if self.env.has_mail() {
                 self.deliver();
             }

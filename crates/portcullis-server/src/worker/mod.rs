@@ -1,7 +1,8 @@
 //! A worker: one thread, one poll, one shared read buffer, and the connections that the kernel gave to it.
 //!
 //! Reading order: [`Worker::run`] is the loop; `accept` takes connections in; `opening` decides on them; `echo` and
-//! `gated` carry their messages; `deliver` brings what other connections caused; `close` ends them.
+//! `gated` carry their messages; `deliver` brings what other connections caused; `orders` does what the operator asks;
+//! `close` ends them.
 
 mod accept;
 mod close;
@@ -11,7 +12,9 @@ mod echo;
 mod gated;
 mod io;
 mod opening;
+mod orders;
 mod outbound;
+mod tickets;
 mod timers;
 mod transport;
 
@@ -34,7 +37,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     run::Mode,
-    shared::{Live, Shared},
+    shared::{Judge, Live, Shared},
 };
 use connection::{Connection, Key, Phase};
 use outbound::Pool;
@@ -58,6 +61,7 @@ pub(crate) struct Env {
     hub: Arc<Hub>,
     shared: Arc<Shared>,
     live: Arc<Live>,
+    judge: Option<Arc<Judge>>,
     revision: u64,
     metrics: Arc<Metrics>,
     pool: Pool,
@@ -74,8 +78,8 @@ pub(crate) struct Env {
 }
 
 impl Env {
-    fn context<'c>(&self, live: &'c Live) -> Context<'c> {
-        let verifier = live.verifier.as_ref().map(|verifier| verifier as &dyn portcullis_auth::Verify);
+    fn context<'c>(&self, live: &'c Live, judge: Option<&'c Judge>) -> Context<'c> {
+        let verifier = judge.map(|judge| judge as &dyn portcullis_auth::Verify);
         Context { now: self.now, unix: self.unix, policy: &live.policy, verifier }
     }
 
@@ -147,6 +151,7 @@ impl Worker {
             mode,
             hub,
             live: shared.live(),
+            judge: shared.judge(),
             revision: 0,
             metrics: shared.metrics(),
             shared,
@@ -220,7 +225,8 @@ impl Worker {
 
     /// Takes on a reloaded configuration, and begins to drain when told.
     fn refresh(&mut self) {
-        self.env.shared.refresh(&mut self.env.live, &mut self.env.revision);
+        self.env.shared.refresh(&mut self.env.live, &mut self.env.judge, &mut self.env.revision);
+        self.obey_orders();
         if self.env.is_draining() {
             self.drain();
         }

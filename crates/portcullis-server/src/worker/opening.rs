@@ -11,6 +11,7 @@ use super::{
     Env,
     connection::{Engine, Gated, Opening, Phase},
     outbound::Outbound,
+    tickets,
 };
 use crate::{run::Mode, web};
 
@@ -77,8 +78,18 @@ fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>
     {
         return respond(env, outbound, &asset);
     }
-    let verifier = live.verifier.as_ref().map(|verifier| verifier as &dyn portcullis_auth::Verify);
-    let endpoint = Endpoint { path: &live.path, origins: &live.origins, verifier, secure };
+    if request.path() == tickets::PATH {
+        return tickets::answer(env, outbound, request, secure);
+    }
+    let judge = env.judge.clone();
+    let endpoint = Endpoint {
+        path: &live.path,
+        origins: &live.origins,
+        verifier: judge.as_deref().map(|judge| judge as &dyn portcullis_auth::Verify),
+        tickets: judge.as_deref().map(|judge| judge as &dyn portcullis_gate::Redeem),
+        cookie: live.cookie.as_deref(),
+        secure,
+    };
     match admit(&endpoint, request, env.unix) {
         Ok(admitted) => upgrade_to_gate(env, outbound, admitted),
         Err(AdmissionError::Unauthorized(error)) => {
@@ -106,8 +117,17 @@ fn upgrade_to_gate(env: &mut Env, outbound: &mut Outbound, admitted: Admitted<'_
     }
     let engine = engine(env, agreed);
     let live = env.live.clone();
-    let gate = Gate::new(engine, &env.context(&live), admitted.credential, admitted.resume);
-    Phase::Gated(Box::new(Gated { gate, agreed, session: None, pending: None, left: false }))
+    let judge = env.judge.clone();
+    let context = env.context(&live, judge.as_deref());
+    let gate = Gate::new(engine, &context, admitted.credential, admitted.resume);
+    Phase::Gated(Box::new(Gated {
+        gate,
+        agreed,
+        session: None,
+        pending: None,
+        scopes_changed: false,
+        left: false,
+    }))
 }
 
 /// Writes the 101, with compression where it is wanted on both sides and `may_deflate`.
@@ -144,15 +164,15 @@ fn engine(env: &Env, agreed: Option<Agreed>) -> Engine {
 
 /// A refusal with a status.
 #[derive(Clone, Copy)]
-struct Refused {
-    status: u16,
-    code: &'static str,
-    authenticate: bool,
-    version: bool,
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) authenticate: bool,
+    pub(super) version: bool,
 }
 
 impl Refused {
-    const fn plain(status: u16, code: &'static str) -> Self {
+    pub(super) const fn plain(status: u16, code: &'static str) -> Self {
         Self { status, code, authenticate: false, version: false }
     }
 }
@@ -163,7 +183,7 @@ fn refuse_handshake(env: &mut Env, outbound: &mut Outbound, error: HandshakeErro
 }
 
 /// Writes a refusal: its status, and its code as JSON.
-fn refuse(env: &mut Env, outbound: &mut Outbound, refused: Refused) -> Phase {
+pub(super) fn refuse(env: &mut Env, outbound: &mut Outbound, refused: Refused) -> Phase {
     env.metrics.handshake_refused(refused.code);
     tracing::info!(status = refused.status, code = refused.code, "upgrade refused");
     let body = format!("{{\"error\":\"{}\"}}", refused.code);
@@ -185,7 +205,13 @@ fn respond(env: &mut Env, outbound: &mut Outbound, asset: &web::Asset) -> Phase 
     env.linger()
 }
 
-fn write_response(env: &mut Env, outbound: &mut Outbound, status: u16, fields: &[(&str, &str)], body: &[u8]) {
+pub(super) fn write_response(
+    env: &mut Env,
+    outbound: &mut Outbound,
+    status: u16,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) {
     let room = outbound.room(&mut env.pool, RESPONSE_HEAD_LEN_MAX + body.len());
     if let Ok(len) = handshake::refuse(status, fields, body, room) {
         outbound.commit(len);

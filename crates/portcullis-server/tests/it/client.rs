@@ -49,6 +49,17 @@ impl Client {
     }
 }
 
+/// Connects with these header fields and to this query, and waits for nothing.
+#[track_caller]
+pub(crate) fn knock(server: &Server, query: &str, fields: &[(&str, &str)]) -> WebSocket<TcpStream> {
+    let mut request = ClientRequestBuilder::new(format!("{}{query}", server.url).parse().unwrap());
+    for (name, value) in fields {
+        request = request.with_header(*name, *value);
+    }
+    let opened = tungstenite::client(request, dial(server.address()));
+    opened.map_err(|error| error.to_string()).unwrap().0
+}
+
 impl<S: Read + Write> Client<S> {
     #[track_caller]
     pub(crate) fn over(stream: S, url: &str, token: &str) -> Self {

@@ -149,9 +149,19 @@ impl Drop for Server {
 
 /// One plain HTTP request; the whole answer.
 pub(crate) fn get(address: &str, path: &str) -> String {
+    request(address, "GET", path, "", "")
+}
+
+/// One request with further fields and a body; the whole answer.
+pub(crate) fn request(address: &str, method: &str, path: &str, fields: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let len = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len}\r\n{fields}\r\n{body}"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -59,12 +59,16 @@ impl MemoryBackend {
         target: Target<'_>,
         data: &[u8],
     ) -> Result<Position, Refusal> {
-        match target {
-            Target::Channel(name) if !is_channel_name(name) => Err(Refusal::InvalidChannel),
-            // An own channel lives and dies with its user's sessions.
-            Target::Channel(name) if is_user_channel(name) => Err(Refusal::ForbiddenChannel),
-            target => self.append_to(now, target, data),
+        if let Target::Channel(name) = target {
+            if !is_channel_name(name) {
+                return Err(Refusal::InvalidChannel);
+            }
+            if is_user_channel(name) {
+                // An own channel lives and dies with its user's sessions.
+                return Err(Refusal::ForbiddenChannel);
+            }
         }
+        self.append_to(now, target, data)
     }
 
     fn append_to(&mut self, now: Instant, target: Target<'_>, data: &[u8]) -> Result<Position, Refusal> {
