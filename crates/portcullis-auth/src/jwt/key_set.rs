@@ -102,7 +102,7 @@ fn text<'k>(key: &'k Map<String, Value>, name: &str) -> Option<&'k str> {
 
 /// What a key verifies; `None` when that is nothing that is known here.
 fn algorithm(key: &Map<String, Value>) -> Option<Algorithm> {
-    // RFC 7517 §4.2, §4.3: what is for something else than signatures is not used for them.
+    // What says that it is for something else than signatures (`use`, `key_ops`) is not used for them.
     if key.contains_key("use") && text(key, "use") != Some("sig") {
         return None;
     }
