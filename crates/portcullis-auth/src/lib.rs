@@ -7,6 +7,8 @@ extern crate alloc;
 extern crate std;
 
 #[cfg(feature = "alloc")]
+pub mod certificate;
+#[cfg(feature = "alloc")]
 mod channels;
 pub mod credential;
 mod error;

@@ -86,6 +86,17 @@ impl Verified {
     }
 }
 
+/// The longest `sub` and `jti`, in bytes.
+const NAME_LEN_MAX: usize = 128;
+
+/// Whether `name` can be a `sub` or a `jti`: 1 to 128 bytes that neither break a line nor turn it around. A name is
+/// shown to other users and written to logs.
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_plain =
+        |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain)
+}
+
 /// The one way from bytes to a [`Verified`]. Every door goes through it.
 pub trait Verify: Send + Sync {
     /// Checks a credential at `now`.

@@ -34,6 +34,9 @@ pub struct Endpoint<'e> {
     pub verifier: Option<&'e dyn Verify>,
     /// Who takes tickets (`?ticket=`); `None` refuses all of them.
     pub tickets: Option<&'e dyn Redeem>,
+    /// The credential of the client certificate, where TLS has verified one. Whatever is presented beside it counts in
+    /// its place.
+    pub certificate: Option<&'e Verified>,
     /// The cookie that may carry a credential. It counts only where `origins` names the pages that may connect, and
     /// only for one of them: a browser sends cookies for any page that asks.
     pub cookie: Option<&'e str>,
@@ -190,6 +193,9 @@ fn find_credential(
         let tickets = endpoint.tickets.ok_or(AuthError::Ticket);
         let verdict = tickets.and_then(|tickets| tickets.redeem(unix, ticket.as_bytes(), origin));
         return Ok(verdict.map_or_else(Credential::Rejected, Credential::Verified));
+    }
+    if let Some(certificate) = endpoint.certificate {
+        return Ok(Credential::Verified(certificate.clone()));
     }
     Ok(match find_cookie(endpoint, head) {
         None => Credential::Absent,

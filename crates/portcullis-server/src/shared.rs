@@ -12,7 +12,8 @@ use std::{
 };
 
 use portcullis_auth::{
-    AuthError, OriginPolicy, Revocation, Revocations, TICKET_LEN, TicketError, Tickets, Verified, Verify,
+    AuthError, OriginPolicy, Revocation, Revocations, Scopes, TICKET_LEN, TicketError, Tickets, Verified,
+    Verify,
     jwt::{Key, Verifier},
 };
 use portcullis_gate::Policy;
@@ -48,6 +49,8 @@ pub(crate) struct Live {
     pub(crate) deflate: Option<DeflateConfig>,
     /// By listener; `None` is plaintext.
     pub(crate) tls: Vec<Option<Arc<ServerConfig>>>,
+    /// By listener: the scopes of clients that come with a certificate, where such are taken.
+    pub(crate) certificate_scopes: Vec<Option<Scopes>>,
     /// By listener: whether a proxy in front of it speaks TLS.
     pub(crate) terminated_upstream: Vec<bool>,
     pub(crate) demo: bool,

@@ -6,10 +6,8 @@ use portcullis_time::UnixTime;
 use serde_json::Value;
 
 use super::object::Object;
-use crate::{AuthError, Scopes, Verified};
+use crate::{AuthError, Scopes, Verified, verified::is_name};
 
-/// The longest `sub` and `jti`, in bytes.
-const NAME_LEN_MAX: usize = 128;
 /// Seconds beyond this are not exact in JSON readers that use doubles.
 pub(super) const SECONDS_MAX: u64 = 1 << 53;
 
@@ -51,14 +49,6 @@ fn name<'c>(claims: &'c Object, claim: &str) -> Result<Option<&'c str>, AuthErro
         Some(Value::String(name)) if is_name(name) => Ok(Some(name)),
         Some(_) => Err(AuthError::Claim),
     }
-}
-
-/// Whether `name` can be a `sub` or a `jti`: 1 to 128 bytes that neither break a line nor turn it around. A name is
-/// shown to other users and written to logs.
-pub(super) fn is_name(name: &str) -> bool {
-    let is_plain =
-        |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 /// A `NumericDate` (RFC 7519 §2): whole seconds that are written as a number.

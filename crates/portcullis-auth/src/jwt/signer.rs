@@ -10,11 +10,8 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use portcullis_time::UnixTime;
 use serde_json::{Map, Value, json};
 
-use super::{
-    KeyError, SigningKey,
-    claims::{SECONDS_MAX, is_name},
-};
-use crate::{Scopes, credential::TOKEN_LEN_MAX};
+use super::{KeyError, SigningKey, claims::SECONDS_MAX};
+use crate::{Scopes, credential::TOKEN_LEN_MAX, verified::is_name};
 
 /// What a token shall say.
 #[derive(Clone, Debug)]

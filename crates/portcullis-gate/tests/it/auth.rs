@@ -30,6 +30,7 @@ fn admitted<T>(
         origins: &origins,
         verifier: Some(&*VERIFIER),
         tickets: None,
+        certificate: None,
         cookie: None,
         secure: true,
     };

@@ -43,6 +43,7 @@ fn told(query: &str, fields: &str, tickets: &Desk, first: Option<&str>) -> Strin
         origins: &origins,
         verifier: Some(&*VERIFIER),
         tickets: Some(tickets),
+        certificate: None,
         cookie: Some("session"),
         secure: true,
     };
@@ -183,6 +184,7 @@ fn a_cookie_counts_for_a_listed_page_alone() {
         origins: &origins,
         verifier: Some(&*VERIFIER),
         tickets: None,
+        certificate: None,
         cookie: Some("session"),
         secure: true,
     };

@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             .with_inflate_ratio_max(u32::MAX),
         deflate: options.deflate.then(|| DeflateConfig::server().with_client_no_context_takeover(false)),
         tls: vec![certificate.map(|certificate| certificate.config)],
+        certificate_scopes: Vec::new(),
         terminated_upstream: vec![false],
         demo: false,
         upgrade_timeout: Duration::from_secs(5),

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use portcullis_auth::{
-    ChannelRule, ChannelRules, OriginPolicy, Verify as _,
+    ChannelRule, ChannelRules, OriginPolicy, Scopes, Verify as _,
     jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier, key_set},
 };
 use portcullis_gate::{ActionRule, Policy, Route};
@@ -55,6 +55,7 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
         protocol: protocol(&config.limits)?,
         deflate: config.compression.then(DeflateConfig::server),
         tls,
+        certificate_scopes: certificate_scopes(config)?,
         terminated_upstream,
         demo: config.demo,
         upgrade_timeout: config.limits.upgrade_timeout.0,
@@ -80,15 +81,26 @@ fn listeners(config: &Config) -> Result<Listeners, ConfigError> {
                 return Err(ConfigError::value(key, message));
             }
             Some(Tls::Upstream(_)) => tls.push(None),
-            Some(Tls::Files { certificate, key: file }) => {
-                let server =
-                    tls::from_files(certificate, file).map_err(|error| ConfigError::value(key, error))?;
+            Some(Tls::Files(files)) => {
+                let server = tls::from_files(files).map_err(|error| ConfigError::value(key, error))?;
                 tls.push(Some(server));
             }
         }
         upstream.push(matches!(listen.tls, Some(Tls::Upstream(_))));
     }
     Ok((tls, upstream))
+}
+
+/// What clients with a certificate may do, by listener.
+fn certificate_scopes(config: &Config) -> Result<Vec<Option<Scopes>>, ConfigError> {
+    let of_listener = |(index, listen): (usize, &model::Listen)| {
+        let Some(Tls::Files(files)) = &listen.tls else { return Ok(None) };
+        let Some(clients) = &files.clients else { return Ok(None) };
+        Scopes::new(clients.scopes.iter().map(String::as_str)).map(Some).map_err(|_| {
+            ConfigError::value(format!("listen[{index}].tls.clients.scopes"), "a scope cannot be used")
+        })
+    };
+    config.listen.iter().enumerate().map(of_listener).collect()
 }
 
 fn origins(config: &Config) -> Result<OriginPolicy, ConfigError> {

@@ -12,8 +12,8 @@ use std::{
 
 pub(crate) use compile::{compile, session_config, signer};
 pub use model::{
-    Action, Admin, Auth, Channel, Config, Drain, Issuer, Key, KeySet, Limits, Listen, Log, Route, Secret,
-    Sign, Tls, Upstream, default_actions,
+    Action, Admin, Auth, Channel, ClientCertificates, Config, Drain, Issuer, Key, KeySet, Limits, Listen,
+    Log, NamedCertificate, Route, Secret, Sign, Tls, TlsFiles, Upstream, default_actions,
 };
 pub use units::{Size, Span};
 
@@ -98,8 +98,12 @@ impl Config {
     fn resolve_paths(&mut self, folder: &Path) {
         let mut paths = Vec::new();
         for listen in &mut self.listen {
-            if let Some(Tls::Files { certificate, key }) = &mut listen.tls {
-                paths.extend([certificate, key]);
+            if let Some(Tls::Files(files)) = &mut listen.tls {
+                paths.extend([&mut files.certificate, &mut files.key]);
+                paths.extend(
+                    files.named.iter_mut().flat_map(|named| [&mut named.certificate, &mut named.key]),
+                );
+                paths.extend(files.clients.iter_mut().map(|clients| &mut clients.authorities));
             }
         }
         for issuer in &mut self.auth.issuer {

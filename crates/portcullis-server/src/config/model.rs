@@ -107,7 +107,54 @@ pub struct Listen {
 )]
 pub enum Tls {
     Upstream(Upstream),
-    Files { certificate: PathBuf, key: PathBuf },
+    Files(Box<TlsFiles>),
+}
+
+/// The files of a listener's TLS.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<NamedCertificate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientCertificates>,
+}
+
+/// A further certificate, for clients that ask for one of its names.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct NamedCertificate {
+    pub names: Vec<String>,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Certificates of clients, as credentials.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct ClientCertificates {
+    pub authorities: PathBuf,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 /// The one word that allows a plaintext listener.
@@ -139,14 +186,7 @@ impl<'de> de::Visitor<'de> for TlsVisitor {
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Tls, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Files {
-            certificate: PathBuf,
-            key: PathBuf,
-        }
-        let Files { certificate, key } = Files::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Tls::Files { certificate, key })
+        TlsFiles::deserialize(MapAccessDeserializer::new(map)).map(|files| Tls::Files(Box::new(files)))
     }
 }
 

@@ -86,7 +86,7 @@ impl Worker {
         let head = HeadReader::new(opening::head_storage(), deadline);
         entry.insert(Connection {
             transport,
-            phase: Phase::Opening(Box::new(Opening { head, over_limit, secure })),
+            phase: Phase::Opening(Box::new(Opening { head, over_limit, secure, listener })),
             outbound: Outbound::default(),
             address,
             generation: key.generation,

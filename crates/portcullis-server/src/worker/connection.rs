@@ -54,6 +54,8 @@ pub(super) struct Opening {
     /// Too many connections from this address: it is only let in to be told so.
     pub(super) over_limit: bool,
     pub(super) secure: bool,
+    /// Its place among the configured listeners.
+    pub(super) listener: usize,
 }
 
 /// A connection behind the gate.

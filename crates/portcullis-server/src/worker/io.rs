@@ -80,9 +80,11 @@ impl Worker {
                 return;
             }
             let Some(input) = self.buffer.get_mut(at..len) else { return };
-            let Connection { phase, outbound, .. } = connection;
+            let Connection { phase, outbound, transport, .. } = connection;
             let (used, next) = match phase {
-                Phase::Opening(opening) => opening::handle_input(&mut self.env, opening, outbound, input),
+                Phase::Opening(opening) => {
+                    opening::handle_input(&mut self.env, opening, transport, outbound, input)
+                }
                 Phase::Bare(engine) => echo::handle_input(&mut self.env, engine, outbound, input),
                 Phase::Gated(gated) => {
                     gated::handle_input(&mut self.env, &mut Parts { key, gated, outbound }, input)

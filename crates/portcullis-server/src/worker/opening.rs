@@ -1,5 +1,6 @@
 //! The opening handshake: one request head, and what becomes of it.
 
+use portcullis_auth::{Verified, certificate};
 use portcullis_gate::{AdmissionError, Admitted, Credential, Endpoint, Gate, admit};
 use portcullis_proto::{
     VecStorage,
@@ -12,6 +13,7 @@ use super::{
     connection::{Engine, Gated, Opening, Phase},
     outbound::Outbound,
     tickets,
+    transport::Transport,
 };
 use crate::{run::Mode, web};
 
@@ -22,14 +24,20 @@ const RESPONSE_HEAD_LEN_MAX: usize = 2 * 1_024;
 pub(super) fn handle_input(
     env: &mut Env,
     opening: &mut Opening,
+    transport: &Transport,
     outbound: &mut Outbound,
     input: &[u8],
 ) -> (usize, Option<Phase>) {
-    let (over_limit, secure) = (opening.over_limit, opening.secure);
+    let came = Came {
+        over_limit: opening.over_limit,
+        secure: opening.secure,
+        listener: opening.listener,
+        transport,
+    };
     match opening.head.handle_input(env.now, input) {
         Err(error) => (input.len(), Some(refuse_handshake(env, outbound, error))),
         Ok(step) => {
-            let phase = step.head.map(|head| decide(env, outbound, head, over_limit, secure));
+            let phase = step.head.map(|head| decide(env, outbound, head, &came));
             (step.consumed, phase)
         }
     }
@@ -41,13 +49,30 @@ pub(super) fn handle_timeout(env: &mut Env, opening: &mut Opening, outbound: &mu
     Some(refuse_handshake(env, outbound, error))
 }
 
+/// By which way a request came.
+struct Came<'t> {
+    over_limit: bool,
+    secure: bool,
+    listener: usize,
+    transport: &'t Transport,
+}
+
+impl Came<'_> {
+    /// The credential of the client's certificate, where this listener takes them. Its life is the connection's.
+    fn certificate(&self, env: &Env) -> Option<Verified> {
+        let scopes = env.live.certificate_scopes.get(self.listener)?.as_ref()?;
+        let expires_at = env.unix.saturating_add(env.live.policy.limits().life);
+        certificate::verified(&self.transport.peer_name()?, env.unix, expires_at, scopes.clone()).ok()
+    }
+}
+
 /// What becomes of a complete head.
-fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], over_limit: bool, secure: bool) -> Phase {
+fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], came: &Came<'_>) -> Phase {
     let request = match RequestHead::parse(head) {
         Ok(request) => request,
         Err(error) => return refuse_handshake(env, outbound, error),
     };
-    if over_limit {
+    if came.over_limit {
         return refuse(env, outbound, Refused::plain(429, "too_many_connections"));
     }
     if env.is_draining() || env.is_full() {
@@ -55,7 +80,7 @@ fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], over_limit: bool,
         return refuse(env, outbound, Refused::plain(503, code));
     }
     match env.mode {
-        Mode::Gate => decide_gate(env, outbound, &request, secure),
+        Mode::Gate => decide_gate(env, outbound, &request, came),
         Mode::Echo { guarded } => match request.upgrade() {
             Err(error) => refuse_handshake(env, outbound, error),
             Ok(upgrade) if guarded => {
@@ -71,7 +96,7 @@ fn decide(env: &mut Env, outbound: &mut Outbound, head: &[u8], over_limit: bool,
 }
 
 /// The production decision: an upgrade of the endpoint, a page of the demo, or nothing here.
-fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>, secure: bool) -> Phase {
+fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>, came: &Came<'_>) -> Phase {
     let live = env.live.clone();
     if live.demo
         && let Some(asset) = web::asset(request.method(), request.path())
@@ -79,16 +104,17 @@ fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>
         return respond(env, outbound, &asset);
     }
     if request.path() == tickets::PATH {
-        return tickets::answer(env, outbound, request, secure);
+        return tickets::answer(env, outbound, request, came.secure);
     }
-    let judge = env.judge.clone();
+    let (judge, certificate) = (env.judge.clone(), came.certificate(env));
     let endpoint = Endpoint {
         path: &live.path,
         origins: &live.origins,
         verifier: judge.as_deref().map(|judge| judge as &dyn portcullis_auth::Verify),
         tickets: judge.as_deref().map(|judge| judge as &dyn portcullis_gate::Redeem),
+        certificate: certificate.as_ref(),
         cookie: live.cookie.as_deref(),
-        secure,
+        secure: came.secure,
     };
     match admit(&endpoint, request, env.unix) {
         Ok(admitted) => upgrade_to_gate(env, outbound, admitted),

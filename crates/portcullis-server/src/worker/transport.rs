@@ -6,6 +6,7 @@ use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 use super::outbound::{Outbound, Pool};
+use crate::tls;
 
 /// Plaintext is handed to TLS in pieces of at most this many bytes, and only when TLS has nothing unsent, so that the
 /// outbound queue that is counted is the one that grows.
@@ -33,6 +34,14 @@ impl Transport {
     pub(super) const fn stream(&mut self) -> &mut TcpStream {
         match self {
             Self::Plain(stream) | Self::Tls { stream, .. } => stream,
+        }
+    }
+
+    /// The name in the certificate of a client that has shown one.
+    pub(super) fn peer_name(&self) -> Option<String> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls { tls, .. } => tls::peer_name(tls),
         }
     }
 

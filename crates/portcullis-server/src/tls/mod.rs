@@ -1,13 +1,22 @@
 //! TLS 1.3 and 1.2 through rustls and aws-lc.
 
+mod certificates;
+mod clients;
+
 use core::fmt;
 use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::PrivateKeyDer,
+    server::{ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
+
+use crate::config::TlsFiles;
+use certificates::Certificates;
+pub(crate) use clients::peer_name;
 
 /// Stands in the subject of development certificates, which `serve` refuses.
 const DEV_MARK: &str = "portcullis development";
@@ -25,37 +34,32 @@ impl fmt::Display for TlsError {
 
 impl core::error::Error for TlsError {}
 
-/// From a certificate chain and a private key in PEM files.
-pub(crate) fn from_files(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let read = |file: &Path| {
-        fs::read(file).map_err(|error| TlsError(format!("cannot read {}: {error}", file.display())))
+/// From the files of a listener.
+pub(crate) fn from_files(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let clients = match &files.clients {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(clients) => clients::verifier(clients)?,
     };
-    let chain = CertificateDer::pem_slice_iter(&read(certificate)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| TlsError(format!("{} is no PEM certificate: {error}", certificate.display())))?;
-    if chain.is_empty() {
-        return Err(TlsError(format!("{} holds no PEM certificate", certificate.display())));
-    }
-    if chain.iter().any(|der| der.as_ref().windows(DEV_MARK.len()).any(|part| part == DEV_MARK.as_bytes())) {
-        return Err(TlsError(format!("{} is a development certificate", certificate.display())));
-    }
-    let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
-        .map_err(|error| TlsError(format!("{} is no PEM private key: {error}", key.display())))?;
-    server_config(chain, key_der)
-        .map_err(|error| TlsError(format!("{} and {}: {error}", certificate.display(), key.display())))
+    let certificates = Arc::new(Certificates::of(files)?);
+    server_config(clients, certificates).map_err(|error| TlsError(error.to_string()))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(file).map_err(|error| TlsError(format!("cannot read {}: {error}", file.display())))
 }
 
 fn server_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    clients: Arc<dyn ClientCertVerifier>,
+    certificates: Arc<dyn ResolvesServerCert>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(certificates);
     // RFC 6455 is an upgrade of HTTP/1.1 and nothing else.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Clients resume with what they hold; the server keeps nothing for them.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(Arc::new(config))
 }
@@ -76,7 +80,12 @@ pub(crate) fn development() -> Result<DevCertificate, TlsError> {
     params.distinguished_name.push(rcgen::DnType::CommonName, DEV_MARK);
     let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
     let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
-    let config = server_config(vec![certificate.der().clone()], private).map_err(|error| failed(&error))?;
+    let provider = aws_lc_rs::default_provider();
+    let certified = CertifiedKey::from_der(vec![certificate.der().clone()], private, &provider)
+        .map_err(|error| failed(&error))?;
+    let certificates = Arc::new(SingleCertAndKey::from(certified));
+    let config = server_config(WebPkiClientVerifier::no_client_auth(), certificates)
+        .map_err(|error| failed(&error))?;
     let hash = aws_lc_rs_digest(&rcgen::PublicKeyData::subject_public_key_info(&key));
     Ok(DevCertificate { config, spki_hash: hash })
 }
