@@ -81,7 +81,8 @@ impl ResolvesServerCert for Certificates {
 
 /// Whether the certificate really is for the name, so that a mix-up shows here and not at the clients.
 fn check_name(certified: &CertifiedKey, name: &str) -> Result<(), rustls::Error> {
-    let sample = name.strip_prefix("*.").map_or_else(|| name.to_owned(), |domain| format!("a.{domain}"));
+    let sample =
+        name.strip_prefix("*.").map_or_else(|| name.to_owned(), |domain| format!("any-label.{domain}"));
     let server_name =
         ServerName::try_from(sample).map_err(|_| rustls::Error::General("not a DNS name".into()))?;
     verify_server_name(&ParsedCertificate::try_from(certified.end_entity_cert()?)?, &server_name)

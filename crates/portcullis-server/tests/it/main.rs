@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod certificates;
 mod chat;
 mod cli;
 mod client;
