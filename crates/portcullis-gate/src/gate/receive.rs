@@ -125,7 +125,9 @@ impl Guard {
         if action.cost > 1
             && let Err(refusal) = self.charge_message(now, &policy.limits, action.cost - 1, id)
         {
-            return Event::Refused(refusal);
+            // Its first unit is spent, and is asked for once more when the message comes again.
+            let retry_at = self.messages.retry_at(&policy.limits.messages, now, action.cost);
+            return Event::Refused(refusal.with_retry_after(Some(retry_at.saturating_duration_since(now))));
         }
         if let Some(scope) = &action.scope
             && !self.has_scope(scope)
