@@ -196,6 +196,7 @@ impl Shared {
 
     /// Puts a new configuration in force.
     pub(crate) fn replace(&self, live: Live) {
+        self.limit_users(live.user_messages);
         *lock(&self.live) = Arc::new(live);
         self.appoint_judge();
     }
@@ -304,6 +305,15 @@ impl Shared {
     /// Whether the server holds as many connections as it may.
     pub(crate) fn is_full(&self, live: &Live) -> bool {
         self.connections.load(Ordering::Relaxed) > u64::try_from(live.connections_max).unwrap_or(u64::MAX)
+    }
+
+    /// Buckets of another quota start full. Where the quota stays, so does what has been taken: a reload is no gift.
+    fn limit_users(&self, quota: Quota) {
+        if *lock(&self.users).quota() != quota {
+            // Made before the lock is taken: it is large, and every worker waits for that lock.
+            let fresh = Keyed::new(quota, USERS_MAX, self.hasher.hash_one(0_u8));
+            *lock(&self.users) = fresh;
+        }
     }
 
     /// Charges the bucket that all connections of `user` share.
