@@ -280,6 +280,10 @@ fn policy(config: &Config, limits: portcullis_gate::Limits) -> Result<Policy, Co
                 ));
             }
         };
+        if action.scope.as_deref().is_some_and(|scope| Scopes::new(core::iter::once(scope)).is_err()) {
+            // No credential could ever carry it.
+            return Err(ConfigError::value(format!("action[{index}].scope"), "is no name of a scope"));
+        }
         rules.push(ActionRule {
             name: action.name.clone(),
             schema,
