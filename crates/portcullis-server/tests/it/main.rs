@@ -16,6 +16,7 @@ mod deflate;
 mod hostile;
 mod identity;
 mod keys;
+mod limits;
 mod operate;
 mod operator;
 mod program;
