@@ -71,8 +71,13 @@ impl Transport {
                         return Ok(false);
                     }
                 }
-                if outbound.is_empty() || tls.is_handshaking() {
-                    return Ok(outbound.is_empty());
+                if outbound.is_empty() {
+                    return Ok(true);
+                }
+                if tls.is_handshaking() {
+                    // Before the first byte of HTTP there is nothing to answer but a handshake that took too long. Nobody
+                    // could read that answer, and to wait until somebody can would give a stalled client more time.
+                    return Err(io::ErrorKind::TimedOut.into());
                 }
                 let pending = outbound.pending();
                 let piece = pending.get(..pending.len().min(TLS_PIECE_LEN)).unwrap_or(pending);
