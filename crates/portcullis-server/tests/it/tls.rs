@@ -1,9 +1,11 @@
 //! TLS as `serve` speaks it, and what arrives at its port that is no TLS.
 
 use std::{
-    io::{Read as _, Write as _},
+    fs,
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -33,6 +35,15 @@ fn configure(folder: &Folder, common_name: &str) -> (String, Certificate) {
     let text = MINIMAL.replace("\"terminated-upstream\"", files);
     let limits = "[limits]\nupgrade_timeout = \"1s\"\nclose_timeout = \"1s\"\n";
     (folder.file("c.toml", &format!("{text}{limits}")), certificate)
+}
+
+/// The same with other limits.
+fn serve_with(folder: &Folder, limits: &str) -> (Server, String, Certificate) {
+    let (config, certificate) = configure(folder, "test");
+    let text = fs::read_to_string(&config).unwrap();
+    let config =
+        folder.file("c.toml", &format!("{}[limits]\n{limits}", text.split("[limits]").next().unwrap()));
+    (Server::start(&["serve", "--config", &config, "--workers", "1"]), config, certificate)
 }
 
 fn serve(folder: &Folder) -> (Server, String, Certificate) {
@@ -129,4 +140,101 @@ fn a_development_certificate_is_refused() {
     for command in ["check", "serve"] {
         refuses(&[command, "--config", &config], 2, &["listen[0].tls: ", "development certificate"]);
     }
+}
+
+/// Whether the other side ends the connection within `patience`; what it says before is read and forgotten.
+fn is_cut(stream: &mut TcpStream, patience: Duration) -> bool {
+    let start = clock::now();
+    let mut buffer = [0; 4_096];
+    loop {
+        let left = patience.saturating_sub(clock::now().saturating_duration_since(start));
+        if left.is_zero() {
+            return false;
+        }
+        stream.set_read_timeout(Some(left)).unwrap();
+        match stream.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+}
+
+/// The deadline of the upgrade counts from the first byte of TCP, and no further wait for an orderly end comes behind it.
+#[test]
+fn a_stalled_handshake_is_cut_at_the_deadline_of_the_upgrade() {
+    let folder = Folder::new();
+    let (server, config, certificate) =
+        serve_with(&folder, "upgrade_timeout = \"1s\"\nclose_timeout = \"1m\"\n");
+    let mut hello = Vec::new();
+    client(&certificate, &TLS13).write_tls(&mut hello).unwrap();
+    let start = clock::now();
+    // Nothing at all; half a hello; a hello whose client never answers the server's flight.
+    let mut streams = [0, hello.len() / 2, hello.len()].map(|len| {
+        let mut stream = dial(server.address());
+        stream.write_all(&hello[..len]).unwrap();
+        stream
+    });
+    // One that drips does not have more time for it.
+    let mut drip = dial(server.address());
+    let dripping = thread::spawn(move || {
+        hello.iter().position(|&byte| {
+            thread::sleep(Duration::from_millis(50));
+            drip.write_all(&[byte]).is_err()
+        })
+    });
+    for (row, stream) in streams.iter_mut().enumerate() {
+        assert!(is_cut(stream, Duration::from_secs(4)), "row {row} is not cut");
+    }
+    let took = clock::now().saturating_duration_since(start);
+    assert!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    let drips = dripping.join().unwrap();
+    assert!(drips.is_some_and(|drips| drips < 80), "{drips:?}");
+    await_metric(&server, "portcullis_connections 0");
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+}
+
+/// A ClientHello over 64 KiB is refused by what it says of itself, before memory is taken for it and long before the
+/// deadline. (The bound is that of rustls; this test holds it to that.)
+#[test]
+fn an_oversized_hello_is_refused_by_its_head() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve_with(&folder, "upgrade_timeout = \"1m\"\n");
+    for len in [[1, 0, 0], [1, 0, 1], [0xff, 0xff, 0xff]] {
+        let mut stream = dial(server.address());
+        stream.write_all(&[&[22, 3, 1, 0, 4, 1], &len[..]].concat()).unwrap();
+        assert!(is_cut(&mut stream, Duration::from_secs(3)), "{len:?} is not cut");
+    }
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+}
+
+/// Sixty-four clients that each send as much of a ClientHello as is let in, and stall: what is held for them is bounded.
+#[test]
+fn unfinished_hellos_hold_bounded_memory() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve_with(&folder, "upgrade_timeout = \"1m\"\n");
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+    let before = server.resident_kib();
+    // 0xffff bytes are said to come, 60 KiB do, in four records.
+    let mut sent = Vec::new();
+    for (record, head) in [&[1, 0, 0xff, 0xff][..], &[], &[], &[]].into_iter().enumerate() {
+        let body = vec![u8::try_from(record).unwrap(); 15 * 1_024 - head.len()];
+        sent.extend_from_slice(&[22, 3, 1, 0x3c, 0x00]);
+        sent.extend_from_slice(head);
+        sent.extend_from_slice(&body);
+    }
+    let streams: Vec<TcpStream> = (0..64)
+        .map(|_| {
+            let mut stream = dial(server.address());
+            stream.write_all(&sent).unwrap();
+            stream
+        })
+        .collect();
+    await_metric(&server, "portcullis_connections 64");
+    // The server has all of it once it still answers somebody else.
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+    let each = server.resident_kib().saturating_sub(before) / 64;
+    assert!(each <= 100, "{each} KiB for each");
+    drop(streams);
+    await_metric(&server, "portcullis_connections 0");
 }
