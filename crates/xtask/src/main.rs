@@ -31,6 +31,7 @@ cargo xtask COMMAND
   autobahn [server|client|client-zlib] [--full]
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
             messages in each compression case instead of 50: some twenty minutes for each instead of one
+  tls-audit sslyze and testssl.sh against `portcullis serve`; fails on anything above informational
   bench     all benchmarks
   instructions [--bless]
             count the instructions of the hot paths; fail when there are more than in the baseline, or accept them
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             }
             tests::autobahn(&mut report, arguments.get(1..).unwrap_or_default());
         }
+        Some("tls-audit") => tests::tls_audit(&mut report),
         Some("instructions") => {
             instructions::check(&mut report, arguments.get(1).is_some_and(|argument| argument == "--bless"));
         }

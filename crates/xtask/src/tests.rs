@@ -15,6 +15,7 @@ pub(crate) fn all(report: &mut Report) {
     examples(report);
     instructions::check(report, false);
     end_to_end(report);
+    tls_audit(report);
     autobahn(report, &[]);
     fuzz::smoke(report, 5);
 }
@@ -62,6 +63,17 @@ fn end_to_end(report: &mut Report) {
     }
     // The script builds the server and installs its clients: apt, npm, and pip into an environment of its own.
     report.step("end to end", Command::new("bash").arg(script).current_dir(root()));
+}
+
+/// `portcullis serve` under sslyze and testssl.sh: whatever they report above informational fails.
+pub(crate) fn tls_audit(report: &mut Report) {
+    let script = "crates/portcullis-server/tests/e2e/tls/run";
+    if !setup::exists(script) {
+        report.skip("TLS audit", "there is no script for it");
+        return;
+    }
+    // The script builds the server and installs the two: pip into an environment of its own, and apt.
+    report.step("TLS audit", Command::new("bash").arg(script).current_dir(root()));
 }
 
 /// All cases of the Autobahn suite, against the server and the client (with both engines of compression); with `--full`
