@@ -7,32 +7,60 @@ use crate::{
     verified::{Scopes, Verified, is_name},
 };
 
-/// The credential of a client whose certificate the TLS library has verified, chain, time and usage.
+/// What a client certificate says whose chain the TLS library has verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "filled in by the driver for each connection")]
+pub struct Certificate<'c> {
+    /// The user that it is taken to name: 1 to 128 bytes, under the rule for `sub`.
+    pub name: &'c str,
+    /// Its own name, such as a fingerprint, by which it can be withdrawn as a token is by its `jti`.
+    pub id: Option<&'c str>,
+    /// From when on it is good. It counts as issued then: what revokes the credentials from before a time means it too.
+    pub not_before: UnixTime,
+    /// Until when it is good.
+    pub not_after: UnixTime,
+}
+
+/// The credential of a client with a certificate.
 ///
-/// `name` is what the certificate is taken to name: 1 to 128 bytes, under the rule for `sub`. It counts as issued at `now`,
-/// since a certificate is checked anew with each connection, and until `expires_at`.
+/// Its time is checked once more, since a resumed TLS session brings back a certificate that was verified earlier.
+/// Whether it has been revoked is for [`crate::Revocations`] to say.
 ///
 /// # Errors
-/// The name cannot be a user's.
+/// [`AuthError::NotYetValid`], [`AuthError::Expired`], or [`AuthError::Claim`]: the name cannot be a user's.
 ///
 /// ```
-/// use portcullis_auth::{Scopes, certificate};
+/// use portcullis_auth::{AuthError, Scopes, certificate};
 /// use portcullis_time::UnixTime;
 ///
-/// let (now, end) = (UnixTime::from_secs(1_753_000_000), UnixTime::from_secs(1_753_043_200));
-/// let verified = certificate::verified("spiffe://example.org/billing", now, end, Scopes::default())?;
+/// let found = certificate::Certificate {
+///     name: "spiffe://example.org/billing",
+///     id: None,
+///     not_before: UnixTime::from_secs(1_753_000_000),
+///     not_after: UnixTime::from_secs(1_760_000_000),
+/// };
+/// let verified = certificate::verified(UnixTime::from_secs(1_753_043_200), &found, Scopes::default())?;
 /// assert_eq!(verified.subject(), "spiffe://example.org/billing");
-/// assert!(certificate::verified("", now, end, Scopes::default()).is_err());
-/// # Ok::<(), portcullis_auth::AuthError>(())
+/// let late = certificate::verified(UnixTime::from_secs(1_760_000_001), &found, Scopes::default());
+/// assert_eq!(late, Err(AuthError::Expired));
+/// # Ok::<(), AuthError>(())
 /// ```
-pub fn verified(
-    name: &str,
-    now: UnixTime,
-    expires_at: UnixTime,
-    scopes: Scopes,
-) -> Result<Verified, AuthError> {
+pub fn verified(now: UnixTime, certificate: &Certificate<'_>, scopes: Scopes) -> Result<Verified, AuthError> {
+    let Certificate { name, id, not_before, not_after } = *certificate;
     if !is_name(name) {
         return Err(AuthError::Claim);
     }
-    Ok(Verified { subject: name.into(), expires_at, scopes, id: None, issued_at: Some(now) })
+    if now < not_before {
+        return Err(AuthError::NotYetValid);
+    }
+    if now >= not_after {
+        return Err(AuthError::Expired);
+    }
+    Ok(Verified {
+        subject: name.into(),
+        expires_at: not_after,
+        scopes,
+        id: id.map(Into::into),
+        issued_at: Some(not_before),
+    })
 }

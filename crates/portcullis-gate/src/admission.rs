@@ -34,9 +34,9 @@ pub struct Endpoint<'e> {
     pub verifier: Option<&'e dyn Verify>,
     /// Who takes tickets (`?ticket=`); `None` refuses all of them.
     pub tickets: Option<&'e dyn Redeem>,
-    /// The credential of the client certificate, where TLS has verified one. Whatever is presented beside it counts in
-    /// its place.
-    pub certificate: Option<&'e Verified>,
+    /// The credential of the client certificate, where TLS has verified one, or why it is none. Whatever is presented
+    /// beside it counts in its place.
+    pub certificate: Option<Result<&'e Verified, AuthError>>,
     /// The cookie that may carry a credential. It counts only where `origins` names the pages that may connect, and
     /// only for one of them: a browser sends cookies for any page that asks.
     pub cookie: Option<&'e str>,
@@ -195,7 +195,7 @@ fn find_credential(
         return Ok(verdict.map_or_else(Credential::Rejected, Credential::Verified));
     }
     if let Some(certificate) = endpoint.certificate {
-        return Ok(Credential::Verified(certificate.clone()));
+        return Ok(certificate.cloned().map_or_else(Credential::Rejected, Credential::Verified));
     }
     Ok(match find_cookie(endpoint, head) {
         None => Credential::Absent,

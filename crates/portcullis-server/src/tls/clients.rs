@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use portcullis_auth::certificate::Certificate;
+use portcullis_time::UnixTime;
 use rustls::{
     RootCertStore, ServerConnection,
     crypto::aws_lc_rs,
@@ -10,7 +12,7 @@ use rustls::{
 };
 use webpki::EndEntityCert;
 
-use super::{TlsError, read};
+use super::{TlsError, read, sha256, validity};
 use crate::config::ClientCertificates;
 
 pub(super) fn verifier(clients: &ClientCertificates) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
@@ -27,10 +29,39 @@ pub(super) fn verifier(clients: &ClientCertificates) -> Result<Arc<dyn ClientCer
     builder.build().map_err(|error| TlsError(format!("{file}: {error}")))
 }
 
-/// The name of the client whose certificate TLS has verified: its first URI, such as a SPIFFE ID, or else its first DNS
-/// name. A subject's common name is for people and names nobody here.
-pub(crate) fn peer_name(tls: &ServerConnection) -> Option<String> {
-    let certificate = EndEntityCert::try_from(tls.peer_certificates()?.first()?).ok()?;
-    let uri = certificate.valid_uri_names().next().map(String::from);
-    uri.or_else(|| certificate.valid_dns_names().next().map(String::from))
+/// The certificate of a client, which TLS has verified.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    name: String,
+    fingerprint: String,
+    not_before: UnixTime,
+    not_after: UnixTime,
+}
+
+impl Peer {
+    /// Of a connection; `None` without a certificate, or when it names nobody.
+    pub(crate) fn of(tls: &ServerConnection) -> Option<Self> {
+        let der = tls.peer_certificates()?.first()?;
+        let certificate = EndEntityCert::try_from(der).ok()?;
+        // A URI, such as a SPIFFE ID, or else a DNS name. A subject's common name is for people and names nobody here.
+        let uri = certificate.valid_uri_names().next().map(String::from);
+        let name = uri.or_else(|| certificate.valid_dns_names().next().map(String::from))?;
+        let (not_before, not_after) = validity::of(der)?;
+        Some(Self { name, fingerprint: hex(&sha256(der)), not_before, not_after })
+    }
+
+    /// What it says as a credential.
+    pub(crate) fn certificate(&self) -> Certificate<'_> {
+        let Self { name, fingerprint, not_before, not_after } = self;
+        Certificate { name, id: Some(fingerprint), not_before: *not_before, not_after: *not_after }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use core::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clients;
+mod validity;
 
 use core::fmt;
 use std::{fs, path::Path, sync::Arc};
@@ -16,7 +17,7 @@ use rustls::{
 
 use crate::config::TlsFiles;
 use certificates::Certificates;
-pub(crate) use clients::peer_name;
+pub(crate) use clients::Peer;
 
 /// Stands in the subject of development certificates, which `serve` refuses.
 const DEV_MARK: &str = "portcullis development";
@@ -89,15 +90,15 @@ pub(crate) fn development() -> Result<DevCertificate, TlsError> {
     let certificates = Arc::new(SingleCertAndKey::from(certified));
     let config = server_config(WebPkiClientVerifier::no_client_auth(), certificates)
         .map_err(|error| failed(&error))?;
-    let hash = aws_lc_rs_digest(&rcgen::PublicKeyData::subject_public_key_info(&key));
-    Ok(DevCertificate { config, spki_hash: hash })
+    let hash = sha256(&rcgen::PublicKeyData::subject_public_key_info(&key));
+    Ok(DevCertificate { config, spki_hash: base64(&hash) })
 }
 
-/// SHA-256 in base64, through the hash that TLS brings along.
-fn aws_lc_rs_digest(bytes: &[u8]) -> String {
+/// SHA-256, through the hash that TLS brings along.
+fn sha256(bytes: &[u8]) -> Vec<u8> {
     let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let hash = suite.tls13().map(|suite| suite.common.hash_provider.hash(bytes));
-    hash.map_or_else(String::new, |hash| base64(hash.as_ref()))
+    hash.map_or_else(Vec::new, |hash| hash.as_ref().to_vec())
 }
 
 /// Base64 with padding (RFC 4648 §4).

@@ -1,6 +1,6 @@
 //! The opening handshake: one request head, and what becomes of it.
 
-use portcullis_auth::{Verified, certificate};
+use portcullis_auth::{AuthError, Verified, certificate};
 use portcullis_gate::{AdmissionError, Admitted, Credential, Endpoint, Gate, admit};
 use portcullis_proto::{
     VecStorage,
@@ -58,11 +58,16 @@ struct Came<'t> {
 }
 
 impl Came<'_> {
-    /// The credential of the client's certificate, where this listener takes them. Its life is the connection's.
-    fn certificate(&self, env: &Env) -> Option<Verified> {
+    /// The credential of the client's certificate, where this listener takes them and it names somebody.
+    fn certificate(&self, env: &Env) -> Option<Result<Verified, AuthError>> {
         let scopes = env.live.certificate_scopes.get(self.listener)?.as_ref()?;
-        let expires_at = env.unix.saturating_add(env.live.policy.limits().life);
-        certificate::verified(&self.transport.peer_name()?, env.unix, expires_at, scopes.clone()).ok()
+        let peer = self.transport.peer()?;
+        let verified = certificate::verified(env.unix, &peer.certificate(), scopes.clone());
+        // What an operator has revoked is refused by this way like by the others.
+        Some(verified.and_then(|verified| {
+            env.shared.check_revoked(env.unix, &verified, None)?;
+            Ok(verified)
+        }))
     }
 }
 
@@ -112,7 +117,7 @@ fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>
         origins: &live.origins,
         verifier: judge.as_deref().map(|judge| judge as &dyn portcullis_auth::Verify),
         tickets: judge.as_deref().map(|judge| judge as &dyn portcullis_gate::Redeem),
-        certificate: certificate.as_ref(),
+        certificate: certificate.as_ref().map(|verdict| verdict.as_ref().map_err(|error| *error)),
         cookie: live.cookie.as_deref(),
         secure: came.secure,
     };

@@ -6,7 +6,7 @@ use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 use super::outbound::{Outbound, Pool};
-use crate::tls;
+use crate::tls::Peer;
 
 /// Plaintext is handed to TLS in pieces of at most this many bytes, and only when TLS has nothing unsent, so that the
 /// outbound queue that is counted is the one that grows.
@@ -37,11 +37,11 @@ impl Transport {
         }
     }
 
-    /// The name in the certificate of a client that has shown one.
-    pub(super) fn peer_name(&self) -> Option<String> {
+    /// The certificate of a client that has shown one.
+    pub(super) fn peer(&self) -> Option<Peer> {
         match self {
             Self::Plain(_) => None,
-            Self::Tls { tls, .. } => tls::peer_name(tls),
+            Self::Tls { tls, .. } => Peer::of(tls),
         }
     }
 

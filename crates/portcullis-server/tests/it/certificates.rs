@@ -1,5 +1,6 @@
 //! Certificates by name, of clients, and new ones without a restart.
 
+use core::ops::Range;
 use std::{fs, net::TcpStream, sync::Arc, thread, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -13,7 +14,7 @@ use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
 use super::{
     client::{Client, dial, token},
-    program::{Folder, MINIMAL, Server, refuses},
+    program::{Folder, MINIMAL, SECRET, Server, refuses, request},
 };
 
 /// Signs the certificates of a test.
@@ -32,10 +33,17 @@ impl Authority {
     }
 
     /// A certificate for these names, and its key.
-    fn sign(&self, names: Vec<SanType>) -> (rcgen::Certificate, KeyPair) {
+    fn sign(&self, names: Vec<SanType>) -> Identity {
+        self.sign_for(names, 0..u64::from(u32::MAX))
+    }
+
+    /// The same, good from the one second since 1970 until the other.
+    fn sign_for(&self, names: Vec<SanType>, validity: Range<u64>) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
         params.subject_alt_names = names;
+        params.not_before = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(validity.start);
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(validity.end);
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
@@ -217,14 +225,20 @@ fn dns(text: &str) -> SanType {
 
 /// What a client with this certificate is told first.
 fn told(server: &Server, config: ClientConfig, fields: &[(&str, &str)]) -> Result<String, String> {
+    open(server, config, fields).map(|mut socket| first_word(&mut socket))
+}
+
+type TlsSocket = WebSocket<StreamOwned<ClientConnection, TcpStream>>;
+
+fn open(server: &Server, config: ClientConfig, fields: &[(&str, &str)]) -> Result<TlsSocket, String> {
     let stream = handshake(server, &Arc::new(config), "localhost").map_err(|error| error.to_string())?;
     let mut request =
         ClientRequestBuilder::new(server.url.replace("127.0.0.1", "localhost").parse().unwrap());
     for (name, value) in fields {
         request = request.with_header(*name, *value);
     }
-    let (mut socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
-    Ok(first_word(&mut socket))
+    let (socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
+    Ok(socket)
 }
 
 fn first_word<S: std::io::Read + std::io::Write>(socket: &mut WebSocket<S>) -> String {
@@ -284,4 +298,71 @@ fn a_listener_can_ask_for_certificates() {
     refuses(&["check", "--config", &empty], 2, &["listen[0].tls", "nothing.pem"]);
     let scopes = configure(&folder, &tls.replace("required = true", "scopes = [\"two words\"]"));
     refuses(&["check", "--config", &scopes], 2, &["listen[0].tls.clients.scopes"]);
+}
+
+/// A server that takes certificates of clients and orders of an operator.
+fn serve_clients(folder: &Folder, authority: &Authority) -> Server {
+    authority.write(folder, "own", &["localhost"]);
+    folder.file("authorities.pem", &authority.certificate.pem());
+    let tls =
+        r#"{ certificate = "own.pem", key = "own-key.pem", clients = { authorities = "authorities.pem" } }"#;
+    let config = configure(folder, tls);
+    let text =
+        fs::read_to_string(&config).unwrap().replace("[admin]", &format!("[admin]\nkey = \"{SECRET}\""));
+    fs::write(&config, text).unwrap();
+    Server::start(&["serve", "--config", &config, "--workers", "1"])
+}
+
+fn unix_secs() -> u64 {
+    portcullis_server::clock::unix_time().as_millis() / 1_000
+}
+
+/// It is a lease like any other: nobody stays beyond the end of what let them in.
+#[test]
+fn a_certificate_of_a_client_ends_its_connection_when_it_ends() {
+    let folder = Folder::new();
+    let authority = Authority::new();
+    let server = serve_clients(&folder, &authority);
+    let end = unix_secs() + 3;
+    let short = authority.sign_for(vec![dns("billing.internal")], end - 60..end);
+    let mut socket = open(&server, client_config(&authority, Some(&short)), &[]).unwrap();
+    assert_eq!(first_word(&mut socket), "billing.internal");
+    assert_eq!(first_word(&mut socket), "4401 expired");
+    assert!((end..end + 2).contains(&unix_secs()));
+    // TLS refuses it by now, or takes it in its very last second.
+    let again = told(&server, client_config(&authority, Some(&short)), &[]);
+    assert_ne!(again, Ok("billing.internal".into()));
+}
+
+/// Who is revoked does not come back with the certificate of before, only with a later one.
+#[test]
+fn a_certificate_of_a_client_is_revoked_like_a_token() {
+    let folder = Folder::new();
+    let authority = Authority::new();
+    let server = serve_clients(&folder, &authority);
+    let revoke = |body: &str| {
+        let fields = format!("Authorization: Bearer {SECRET}\r\n");
+        let answer = request(server.admin.as_deref().unwrap(), "POST", "/api/revoke", &fields, body);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    let with = |identity: &Identity| told(&server, client_config(&authority, Some(identity)), &[]);
+    let year = 365 * 24 * 3_600;
+    let sign = || authority.sign_for(vec![dns("billing.internal")], unix_secs()..unix_secs() + year);
+
+    let (first, second) = (sign(), sign());
+    let mut socket = open(&server, client_config(&authority, Some(&first)), &[]).unwrap();
+    assert_eq!(first_word(&mut socket), "billing.internal");
+    // One certificate, by its fingerprint: what `openssl x509 -fingerprint -sha256` says, in lower case without colons.
+    let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13().unwrap();
+    let hash = suite.common.hash_provider.hash(first.0.der());
+    let fingerprint: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    revoke(&format!("{{\"token\":\"{fingerprint}\"}}"));
+    assert_eq!(first_word(&mut socket), "4401 revoked");
+    assert_eq!(with(&first), Ok("4401 revoked".into()));
+    assert_eq!(with(&second), Ok("billing.internal".into()));
+    // All that the user has by now.
+    revoke("{\"user\":\"billing.internal\"}");
+    assert_eq!(with(&second), Ok("4401 revoked".into()));
+    thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(with(&sign()), Ok("billing.internal".into()));
 }
