@@ -13,6 +13,8 @@ mod event;
 #[cfg(feature = "alloc")]
 mod gate;
 #[cfg(feature = "alloc")]
+mod hop;
+#[cfg(feature = "alloc")]
 mod members;
 #[cfg(feature = "alloc")]
 mod policy;
@@ -28,6 +30,7 @@ pub use {
     admission::{AdmissionError, Admitted, Credential, Endpoint, Redeem, SUBPROTOCOL, admit},
     event::{Action, Closing, Event, Resume, Step},
     gate::{Context, Gate},
+    hop::{HOP_OVERHEAD, Hop},
     policy::{ActionRule, Limits, Policy, PolicyError, Route},
     refusal::{Reason, Refusal},
 };

@@ -4,6 +4,7 @@ mod guard;
 mod receive;
 mod timer;
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use portcullis_limit::Limited;
@@ -14,6 +15,7 @@ use portcullis_auth::{Access, Scopes, Verified, Verify};
 
 use crate::{
     admission::Credential,
+    hop::Hop,
     policy::Policy,
     protocol::Protocol,
     refusal::{Reason, Refusal},
@@ -43,13 +45,25 @@ pub struct Context<'c> {
 pub struct Gate<P> {
     protocol: P,
     guard: Guard,
+    hop: Option<Box<Hop>>,
 }
 
 impl<P: Protocol> Gate<P> {
     /// A gate over a fresh `protocol`, with the credential that came with the upgrade. With `resume` a good credential
     /// still waits for the client's first message.
     pub fn new(protocol: P, context: &Context<'_>, credential: Credential, resume: bool) -> Self {
-        Self { protocol, guard: Guard::new(context, credential, resume) }
+        Self { protocol, guard: Guard::new(context, credential, resume), hop: None }
+    }
+
+    /// The same over a sealed hop: messages come and go sealed, as binary ones, and text in the open is refused.
+    #[must_use]
+    pub fn with_hop(self, hop: Hop) -> Self {
+        Self { hop: Some(Box::new(hop)), ..self }
+    }
+
+    /// The sealed hop, to take the next generation of its keys.
+    pub fn hop_mut(&mut self) -> Option<&mut Hop> {
+        self.hop.as_deref_mut()
     }
 
     /// Whether the connection is authenticated (or needs no authentication) and not closing.
@@ -107,15 +121,21 @@ impl<P: Protocol> Gate<P> {
         self.guard.charge_read(now, &policy.limits, len);
     }
 
-    /// Sends one message as one frame written to `out`.
+    /// Sends one message as one frame written to `out`. Over a sealed hop it is sealed, and
+    /// [`HOP_OVERHEAD`](crate::HOP_OVERHEAD) bytes longer.
     ///
     /// # Errors
-    /// The connection is closing, or `out` is too small.
+    /// The connection is closing (also because its hop has sealed all that its keys may), or `out` is too small.
     pub fn send(&mut self, now: Instant, message: Message<'_>, out: &mut [u8]) -> Result<usize, SendError> {
         if self.guard.has_ended() {
             return Err(SendError::Closing);
         }
-        self.protocol.send(now, message, out)
+        let Some(hop) = &mut self.hop else { return self.protocol.send(now, message, out) };
+        let Ok(sealed) = hop.seal(message.payload()) else {
+            self.guard.close_soon(now, CloseCode::RESTART.get(), "seal_exhausted");
+            return Err(SendError::Closing);
+        };
+        self.protocol.send(now, Message::Binary(sealed), out)
     }
 
     /// Begins the closing handshake.

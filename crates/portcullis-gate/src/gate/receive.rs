@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     event::{Action, Event, Resume, Step, member, position_of},
+    hop::Hop,
     policy::Route,
     protocol::Protocol,
     refusal::{Reason, Refusal},
@@ -30,7 +31,7 @@ impl<P: Protocol> Gate<P> {
         input: &'a mut [u8],
     ) -> Result<Step<'a>, ProtocolError> {
         self.begin_pending_close();
-        let Self { protocol, guard } = self;
+        let Self { protocol, guard, hop } = self;
         let step = match protocol.handle_input(context.now, input) {
             Ok(step) => step,
             Err(error) => {
@@ -40,7 +41,9 @@ impl<P: Protocol> Gate<P> {
             }
         };
         let event = match step.event {
-            Some(proto::Event::Message { kind, payload }) => guard.judge(context, kind, payload),
+            Some(proto::Event::Message { kind, payload }) => {
+                guard.judge(context, hop.as_deref_mut(), kind, payload)
+            }
             Some(proto::Event::Ping { .. }) => guard.judge_control(context, None),
             Some(event) => guard.judge_control(context, control_event(event)),
             None => None,
@@ -69,6 +72,7 @@ impl Guard {
     fn judge<'a>(
         &'a mut self,
         context: &Context<'_>,
+        hop: Option<&mut Hop>,
         kind: MessageKind,
         message: &'a mut [u8],
     ) -> Option<Event<'a>> {
@@ -81,10 +85,20 @@ impl Guard {
         if let Err(refusal) = self.charge_message(context.now, &context.policy.limits, 1, None) {
             return Some(Event::Refused(refusal.with_id(id_of(message))));
         }
-        if kind != MessageKind::Text {
-            let closing = self.close_soon(context.now, CloseCode::UNSUPPORTED.get(), "text_only");
-            return Some(Event::Closing(closing));
-        }
+        let message = match hop {
+            Some(hop) => match hop.open(kind, message) {
+                Ok(message) => message,
+                Err(error) => {
+                    let closing = self.close_soon(context.now, error.close_code(), error.reason());
+                    return Some(Event::Closing(closing));
+                }
+            },
+            None if kind == MessageKind::Text => message,
+            None => {
+                let closing = self.close_soon(context.now, CloseCode::UNSUPPORTED.get(), "text_only");
+                return Some(Event::Closing(closing));
+            }
+        };
         Some(match self.stage {
             Stage::Live => self.judge_action(context, message),
             Stage::Unauthenticated | Stage::AwaitingResume => self.judge_first(context, message),

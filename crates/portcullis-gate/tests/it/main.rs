@@ -8,6 +8,7 @@ mod auth;
 mod channels;
 mod cuts;
 mod doors;
+mod hop;
 mod lease;
 mod memory;
 mod messages;

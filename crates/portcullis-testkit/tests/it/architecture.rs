@@ -7,19 +7,21 @@ use serde_json::Value;
 use crate::tree::{read, root};
 
 /// Who may import whom, tests apart. A crate that is not here is not part of the house.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("portcullis-time", &[]),
     ("portcullis-proto", &["portcullis-time"]),
     ("portcullis-limit", &["portcullis-time"]),
     ("portcullis-validate", &[]),
     ("portcullis-session", &["portcullis-time"]),
     ("portcullis-auth", &["portcullis-time"]),
+    ("portcullis-seal", &[]),
     (
         "portcullis-gate",
         &[
             "portcullis-auth",
             "portcullis-limit",
             "portcullis-proto",
+            "portcullis-seal",
             "portcullis-session",
             "portcullis-time",
             "portcullis-validate",
@@ -42,16 +44,18 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that may import anything, because nothing that is published imports them.
-const OUTSIDE: [&str; 3] = ["portcullis-testkit", "portcullis-benches", "portcullis-examples"];
+const OUTSIDE: [&str; 4] =
+    ["portcullis-testkit", "portcullis-benches", "portcullis-load", "portcullis-examples"];
 
 /// Crates that never see the standard library by themselves.
-const NO_STD: [&str; 7] = [
+const NO_STD: [&str; 8] = [
     "portcullis-time",
     "portcullis-proto",
     "portcullis-limit",
     "portcullis-validate",
     "portcullis-session",
     "portcullis-auth",
+    "portcullis-seal",
     "portcullis-gate",
 ];
 

@@ -114,7 +114,7 @@ fn a_machine_has_no_order_that_changes_from_run_to_run() {
         .into_iter()
         .filter(|path| path.contains("/src/") && !path.ends_with("tests.rs") && !path.contains("/tests/"))
         .filter(|path| {
-            ["time", "proto", "limit", "validate", "session", "auth", "gate"]
+            ["time", "proto", "limit", "validate", "session", "auth", "seal", "gate"]
                 .iter()
                 .any(|leaf| path.starts_with(&format!("crates/portcullis-{leaf}/")))
         })

@@ -1,0 +1,7 @@
+//! The tests of the crate.
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod generations;
+mod laws;
+mod messages;
+mod vectors;
