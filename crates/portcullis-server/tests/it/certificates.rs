@@ -325,13 +325,42 @@ fn a_certificate_of_a_client_ends_its_connection_when_it_ends() {
     let server = serve_clients(&folder, &authority);
     let end = unix_secs() + 3;
     let short = authority.sign_for(vec![dns("billing.internal")], end - 60..end);
-    let mut socket = open(&server, client_config(&authority, Some(&short)), &[]).unwrap();
+    let config = client_config(&authority, Some(&short));
+    let mut socket = open(&server, config.clone(), &[]).unwrap();
     assert_eq!(first_word(&mut socket), "billing.internal");
     assert_eq!(first_word(&mut socket), "4401 expired");
     assert!((end..end + 2).contains(&unix_secs()));
-    // TLS refuses it by now, or takes it in its very last second.
-    let again = told(&server, client_config(&authority, Some(&short)), &[]);
-    assert_ne!(again, Ok("billing.internal".into()));
+    // A resumed session of TLS brings the certificate back without a look at its time; the lease has one.
+    let stream = handshake(&server, &Arc::new(config.clone()), "localhost").unwrap();
+    assert_eq!(stream.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+    assert_eq!(told(&server, config, &[]), Ok("4401 expired".into()));
+    thread::sleep(Duration::from_millis(1_100));
+    assert!(told(&server, client_config(&authority, Some(&short)), &[]).is_err(), "TLS refuses it by now");
+}
+
+/// Tickets of TLS are no way around a new configuration.
+#[test]
+fn a_session_of_tls_does_not_outlive_the_trust_in_its_client() {
+    let folder = Folder::new();
+    let (authority, other) = (Authority::new(), Authority::new());
+    authority.write(&folder, "own", &["localhost"]);
+    folder.file("authorities.pem", &authority.certificate.pem());
+    let tls = r#"{ certificate = "own.pem", key = "own-key.pem", clients = { authorities = "authorities.pem", required = true } }"#;
+    let server = Server::start(&["serve", "--config", &configure(&folder, tls), "--workers", "1"]);
+    let host = authority.sign(vec![dns("billing.internal")]);
+    let config = client_config(&authority, Some(&host));
+    for _ in 0..2 {
+        assert_eq!(told(&server, config.clone(), &[]), Ok("billing.internal".into()));
+    }
+    folder.file("authorities.pem", &other.certificate.pem());
+    server.signal("HUP");
+    assert!((0..200).any(|_| told(&server, config.clone(), &[]).is_err() || {
+        thread::sleep(Duration::from_millis(20));
+        false
+    }));
+    assert!(told(&server, config, &[]).is_err());
+    let trusted = other.sign(vec![dns("billing.internal")]);
+    assert_eq!(told(&server, client_config(&authority, Some(&trusted)), &[]), Ok("billing.internal".into()));
 }
 
 /// Who is revoked does not come back with the certificate of before, only with a later one.

@@ -238,3 +238,26 @@ fn unfinished_hellos_hold_bounded_memory() {
     drop(streams);
     await_metric(&server, "portcullis_connections 0");
 }
+
+/// RUSTSEC-2024-0336: a `close_notify` within the handshake made a driver spin.
+#[test]
+fn a_goodbye_within_the_handshake_does_not_spin() {
+    let folder = Folder::new();
+    let (server, config, certificate) = serve_with(&folder, "upgrade_timeout = \"2s\"\n");
+    let mut hello = Vec::new();
+    client(&certificate, &TLS13).write_tls(&mut hello).unwrap();
+    let goodbye = [21, 3, 3, 0, 2, 1, 0];
+    let before = server.processor_time();
+    let mut streams = [[&hello[..], &goodbye[..]].concat(), goodbye.to_vec()].map(|transcript| {
+        let mut stream = dial(server.address());
+        stream.write_all(&transcript).unwrap();
+        stream
+    });
+    thread::sleep(Duration::from_secs(1));
+    let used = server.processor_time() - before;
+    assert!(used <= 50, "{used} hundredths of a second");
+    for stream in &mut streams {
+        assert!(is_cut(stream, Duration::from_secs(4)));
+    }
+    chats(&server, &config, client(&certificate, &TLS13), dial(server.address()));
+}
