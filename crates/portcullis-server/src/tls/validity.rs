@@ -33,8 +33,8 @@ fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = rest.split_first()?;
     let (len, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
-        // So many bytes hold the length; two are enough for any certificate that a TLS handshake can carry.
-        0x81 | 0x82 | 0x83 => {
+        // So many bytes hold the length; three are enough for any certificate that a TLS handshake can carry.
+        0x81..=0x83 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (bytes.iter().fold(0, |len, &byte| len << 8 | usize::from(byte)), rest)
         }
