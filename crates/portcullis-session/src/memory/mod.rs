@@ -97,6 +97,12 @@ impl MemoryBackend {
         }
     }
 
+    /// Takes on other limits, from the next command on. What is held beyond them stays until its time is over: sessions,
+    /// subscriptions and the ends that were set for them; a log is cut when its channel gets its next event.
+    pub const fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// How many sessions there are, those whose clients are away among them.
     #[must_use]
     pub fn session_count(&self) -> usize {
