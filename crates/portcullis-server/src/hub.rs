@@ -95,6 +95,11 @@ impl<B: Backend> Hub<B> {
         read(&lock(&self.backend))
     }
 
+    /// Changes the backend's own settings.
+    pub(crate) fn adjust(&self, change: impl FnOnce(&mut B)) {
+        change(&mut lock(&self.backend));
+    }
+
     /// Moves completions to the mailboxes, waking every worker but `own`, which looks by itself.
     fn distribute(&self, backend: &mut B, own: Option<NodeId>) {
         while let Some((node, completion)) = backend.poll_completion() {

@@ -34,8 +34,8 @@ pub(crate) enum Mode {
     Echo { guarded: bool },
 }
 
-/// Makes a new configuration.
-pub(crate) type Reload = Box<dyn Fn() -> Result<Live, String> + Send>;
+/// Makes a new configuration, of the workers and of the session model.
+pub(crate) type Reload = Box<dyn Fn() -> Result<(Live, portcullis_session::Config), String> + Send>;
 /// Hears the addresses that are listened on.
 pub(crate) type Started = Box<dyn FnOnce(&[SocketAddr])>;
 
@@ -199,8 +199,9 @@ fn handle_signals(
         for signal in signals.forever() {
             if signal == SIGHUP {
                 match reload.as_ref().map(|reload| reload()) {
-                    Some(Ok(live)) => {
+                    Some(Ok((live, session))) => {
                         shared.replace(live);
+                        hub.adjust(|backend| backend.set_config(session));
                         tracing::info!("configuration reloaded");
                     }
                     Some(Err(error)) => tracing::error!(%error, "reload failed, the old configuration stays"),

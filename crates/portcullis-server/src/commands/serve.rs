@@ -17,12 +17,13 @@ pub(crate) fn run(file: &Path, workers: Option<usize>) -> Result<(), Failure> {
     log::start(&config.log.level).map_err(Failure::Usage)?;
     let (file, addresses) = (file.to_owned(), addresses(&config));
     let bound = addresses.clone();
-    let reload = move || -> Result<Live, String> {
+    let reload = move || -> Result<(Live, portcullis_session::Config), String> {
         let config = config::load(&file).map_err(|error| error.to_string())?;
         if self::addresses(&config) != bound {
             return Err("listeners cannot change in a reload".into());
         }
-        config::compile(&config).map_err(|error| error.to_string())
+        let live = config::compile(&config).map_err(|error| error.to_string())?;
+        Ok((live, config::session_config(&config.limits)))
     };
     run::run(Run {
         live,

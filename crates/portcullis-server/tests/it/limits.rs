@@ -200,6 +200,21 @@ fn a_reload_changes_limits_of_live_connections() {
     assert!(limited(&mut alice) >= 1_000);
 }
 
+/// What the session model bounds changes as well, and takes nothing from those who have more.
+#[test]
+fn a_reload_changes_the_limits_of_sessions() {
+    let limits = |channels: u32| format!("{}[limits]\nsubscriptions_max = {channels}\n", action(""));
+    let mut site = Site::start(&limits(8));
+    let mut alice = site.client("alice");
+    alice.subscribe("chat:one");
+    site.reload(&limits(1));
+    alice.send(r#"{"type":"subscribe","channel":"chat:two"}"#);
+    assert_eq!(alice.next("error")["code"], "too_many_subscriptions");
+    passes(&mut alice, "hi");
+    site.reload(&limits(8));
+    alice.subscribe("chat:two");
+}
+
 /// The bucket that all connections of a user share follows the configuration as well.
 #[test]
 fn a_reload_changes_the_limit_of_users() {
