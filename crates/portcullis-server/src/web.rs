@@ -38,6 +38,7 @@ pub(crate) fn asset(method: &str, path: &str) -> Option<Asset> {
         "/" | "/index.html" => asset!("index.html", "text/html; charset=utf-8"),
         "/app.js" => asset!("app.js", "text/javascript; charset=utf-8"),
         "/portcullis.js" => asset!("portcullis.js", "text/javascript; charset=utf-8"),
+        "/seal.js" => asset!("seal.js", "text/javascript; charset=utf-8"),
         "/style.css" => asset!("style.css", "text/css; charset=utf-8"),
         "/favicon.svg" => asset!("favicon.svg", "image/svg+xml"),
         _ => return None,

@@ -488,7 +488,7 @@ pub fn default_actions() -> Vec<Action> {
         sealed: false,
     };
     vec![
-        action("chat", Route::Channel, CHAT_SCHEMA),
+        Action { sealed: true, ..action("chat", Route::Channel, CHAT_SCHEMA) },
         action("status", Route::Presence, STATUS_SCHEMA),
         action("ping", Route::Reply, PING_SCHEMA),
     ]

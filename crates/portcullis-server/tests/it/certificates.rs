@@ -395,3 +395,22 @@ fn a_certificate_of_a_client_is_revoked_like_a_token() {
     thread::sleep(Duration::from_millis(1_100));
     assert_eq!(with(&sign()), Ok("billing.internal".into()));
 }
+
+/// RFC 7301: the upgrade is one of HTTP/1.1, and a client that speaks something else alone hears it in the handshake.
+#[test]
+fn http_1_1_is_the_one_protocol() {
+    let folder = Folder::new();
+    let authority = Authority::new();
+    authority.write(&folder, "own", &["localhost"]);
+    let tls = r#"{ certificate = "own.pem", key = "own-key.pem" }"#;
+    let server = Server::start(&["serve", "--config", &configure(&folder, tls), "--workers", "1"]);
+    let offer = |protocols: &[&[u8]]| {
+        let mut config = client_config(&authority, None);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let stream = handshake(&server, &Arc::new(config), "localhost").map_err(drop)?;
+        Ok(stream.conn.alpn_protocol().map(<[u8]>::to_vec))
+    };
+    assert_eq!(offer(&[b"h2", b"http/1.1"]), Ok(Some(b"http/1.1".to_vec())));
+    assert_eq!(offer(&[]), Ok(None));
+    assert_eq!(offer(&[b"h2"]), Err(()));
+}
