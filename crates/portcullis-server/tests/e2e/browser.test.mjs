@@ -135,3 +135,55 @@ test('narrow windows show one view at a time', async () => {
   assert.equal(await page.getByTestId('state').isVisible(), true);
   await page.context().close();
 });
+
+// CONTRACT §2: a page cannot read the status of a refused upgrade, so that it is told why by the close frame.
+test('a page can read why its credential was refused, at every door', async () => {
+  const page = await open();
+  await page.goto(address.href);
+  const why = (query, protocols, first) =>
+    page.evaluate(
+      ([url, protocols, first]) =>
+        new Promise((resolve) => {
+          const socket = new WebSocket(url, protocols);
+          if (first) socket.onopen = () => socket.send(first);
+          socket.onmessage = ({ data }) => {
+            if (JSON.parse(data).type !== 'welcome') return;
+            resolve(`welcome ${JSON.parse(data).user}`);
+            socket.close();
+          };
+          socket.onclose = ({ code, reason }) => resolve(`${code} ${reason}`);
+        }),
+      [`${address.href.replace(/^http/, 'ws')}ws${query}`, protocols, first],
+    );
+  const good = tokens.get(alice);
+  const forged = `${good.slice(0, good.lastIndexOf('.'))}.${'A'.repeat(43)}`;
+  const doors = {
+    subprotocol: (token) => why('', ['portcullis.v1', `bearer.${token}`]),
+    'first message': (token) => why('', ['portcullis.v1'], JSON.stringify({ type: 'auth', token })),
+  };
+  for (const [door, knock] of Object.entries(doors)) {
+    assert.equal(await knock(good), `welcome ${alice}`, door);
+    assert.equal(await knock(forged), '4401 invalid', door);
+    assert.equal(await knock('abc'), '4401 invalid', door);
+  }
+
+  const ticket = () =>
+    page.evaluate(async (token) => {
+      const answer = await fetch('/ticket', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+      return [answer.status, await answer.json()];
+    }, good);
+  const [status, { ticket: given }] = await ticket();
+  assert.equal(status, 200);
+  assert.equal(await why(`?ticket=${given}`, ['portcullis.v1']), `welcome ${alice}`);
+  assert.equal(await why(`?ticket=${given}`, ['portcullis.v1']), '4401 invalid', 'it is used up');
+  // A page of another origin cannot use one that was given to this page.
+  const [, { ticket: other }] = await ticket();
+  const elsewhere = await page.context().newPage();
+  await elsewhere.goto('about:blank');
+  const code = await elsewhere.evaluate(
+    (url) => new Promise((resolve) => (new WebSocket(url, ['portcullis.v1']).onclose = (event) => resolve(event.code))),
+    `${address.href.replace(/^http/, 'ws')}ws?ticket=${other}`,
+  );
+  assert.equal(code, 1006, 'refused before the upgrade, for its origin');
+  await page.context().close();
+});
