@@ -79,6 +79,25 @@ fn hkdf_of_the_rfc() {
     assert_eq!(key[38..], [0x87, 0x18, 0x58, 0x65]);
 }
 
+/// RFC 8439 §2.8.2: the example of the RFC, tag and first and last bytes.
+#[test]
+fn chacha20_poly1305_of_the_rfc() {
+    let key: [u8; 32] = core::array::from_fn(|at| 0x80 + u8::try_from(at).unwrap());
+    let nonce = [7, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47];
+    let place = [0x50, 0x51, 0x52, 0x53, 0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7];
+    let mut message = *b"Ladies and Gentlemen of the class of '99: If I could offer you \
+        only one tip for the future, sunscreen would be it.";
+    let tag = chacha20poly1305::ChaCha20Poly1305::new((&key).into())
+        .encrypt_inout_detached((&nonce).into(), &place, InOutBuf::from(&mut message[..]))
+        .unwrap();
+    assert_eq!(message[..8], [0xD3, 0x1A, 0x8D, 0x34, 0x64, 0x8E, 0x60, 0xDB]);
+    assert_eq!(message[110..], [0xC6, 0x4B, 0x61, 0x16]);
+    assert_eq!(
+        tag[..],
+        [0x1A, 0xE1, 0x0B, 0x59, 0x4F, 0x09, 0xE2, 0x6A, 0x7E, 0x90, 0x2E, 0xCB, 0xD0, 0x60, 0x06, 0x91]
+    );
+}
+
 /// The whole form, step by step as any other program would do it: the key, the nonce, what is bound, the bytes. A change
 /// here breaks everybody who has sealed anything.
 #[test]
