@@ -1,10 +1,10 @@
 //! Many clients in one thread.
 
-use core::time::Duration;
+use alloc::sync::Arc;
+use core::{net::SocketAddr, time::Duration};
 use std::{
     collections::HashMap,
     io::{self, Read, Write},
-    sync::Arc,
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
@@ -45,7 +45,7 @@ struct Client {
 /// All clients of the run.
 pub(crate) struct Crowd {
     poll: Poll,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     tls: Arc<ClientConfig>,
     /// One for each client, since each keeps the TLS sessions of its own.
     configs: Vec<Arc<ClientConfig>>,

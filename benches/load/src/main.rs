@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p portcullis-load -- --connections 10000`, after `cargo build --release`.
 
+extern crate alloc;
+
 mod client;
 mod server;
 

@@ -1,12 +1,12 @@
 //! The server under load: its own process, with a certificate and a signing key made for the run.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
 };
 
 use portcullis_auth::jwt::{Algorithm, Mint, Signer, SigningKey};
