@@ -20,4 +20,5 @@ mod limits;
 mod operate;
 mod operator;
 mod program;
+mod sealed;
 mod tls;
