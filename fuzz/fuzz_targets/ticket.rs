@@ -11,8 +11,13 @@ const LIFETIME: Duration = Duration::from_secs(30);
 const NOW: UnixTime = UnixTime::from_secs(1_753_000_000);
 
 static ALICE: LazyLock<Verified> = LazyLock::new(|| {
-    certificate::verified("alice", NOW, NOW.saturating_add(LIFETIME), Scopes::default())
-        .expect("a plain name")
+    let found = certificate::Certificate {
+        name: "alice",
+        id: None,
+        not_before: NOW,
+        not_after: NOW.saturating_add(LIFETIME),
+    };
+    certificate::verified(NOW, &found, Scopes::default()).expect("a plain name")
 });
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

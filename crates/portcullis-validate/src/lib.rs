@@ -20,7 +20,8 @@ mod machine;
 pub mod number;
 mod options;
 mod pointer;
-mod program;
+#[doc(hidden)]
+pub mod program;
 #[cfg(feature = "alloc")]
 mod stream;
 pub mod string;
@@ -36,5 +37,5 @@ pub use pointer::Pointer;
 pub use stream::{Checked, Checker};
 #[cfg(feature = "alloc")]
 pub use validator::{Cost, Validator};
-pub use validator::{FixedValidator, KEYS_MAX};
+pub use validator::{FixedValidator, KEYS_MAX, StaticValidator};
 pub use verdict::{Invalid, Keyword, Valid};

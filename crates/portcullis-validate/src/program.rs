@@ -1,4 +1,11 @@
 //! What a schema is compiled to: flat tables that point into each other by index.
+//!
+//! Public for `portcullis-validate-macros` alone, which writes them into programs; nothing here is stable.
+#![expect(
+    clippy::exhaustive_structs,
+    clippy::exhaustive_enums,
+    reason = "what the macros of this very version write"
+)]
 
 use crate::decimal::Decimal;
 
@@ -27,9 +34,9 @@ pub(crate) mod types {
 
 /// A run of entries in one of the tables.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Run {
-    pub(crate) start: u16,
-    pub(crate) len: u16,
+pub struct Run {
+    pub start: u16,
+    pub len: u16,
 }
 
 impl Run {
@@ -41,40 +48,40 @@ impl Run {
 
 /// The five numeric keywords, as indices of literals.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) minimum: u16,
-    pub(crate) maximum: u16,
-    pub(crate) exclusive_minimum: u16,
-    pub(crate) exclusive_maximum: u16,
-    pub(crate) multiple_of: u16,
+pub struct Limits {
+    pub minimum: u16,
+    pub maximum: u16,
+    pub exclusive_minimum: u16,
+    pub exclusive_maximum: u16,
+    pub multiple_of: u16,
 }
 
 /// One schema.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    pub(crate) types: u8,
+pub struct Node {
+    pub types: u8,
     /// Whether any of `limits` is set.
-    pub(crate) numeric: bool,
+    pub numeric: bool,
     /// Whether `choices` or `constant` is set.
-    pub(crate) valued: bool,
-    pub(crate) has_choices: bool,
-    pub(crate) choices: Run,
-    pub(crate) constant: u16,
-    pub(crate) limits: Limits,
-    pub(crate) length_min: u32,
-    pub(crate) length_max: u32,
-    pub(crate) items_min: u32,
-    pub(crate) items_max: u32,
-    pub(crate) members_min: u32,
-    pub(crate) members_max: u32,
-    pub(crate) prefix: Run,
-    pub(crate) items: u16,
-    pub(crate) additional: u16,
-    pub(crate) properties: Run,
+    pub valued: bool,
+    pub has_choices: bool,
+    pub choices: Run,
+    pub constant: u16,
+    pub limits: Limits,
+    pub length_min: u32,
+    pub length_max: u32,
+    pub items_min: u32,
+    pub items_max: u32,
+    pub members_min: u32,
+    pub members_max: u32,
+    pub prefix: Run,
+    pub items: u16,
+    pub additional: u16,
+    pub properties: Run,
     /// The properties that must be there, a bit each.
-    pub(crate) required: u64,
+    pub required: u64,
     /// By the low bits of a name's hash: the first property of the chain.
-    pub(crate) buckets: [u8; 8],
+    pub buckets: [u8; 8],
 }
 
 impl Node {
@@ -110,17 +117,17 @@ impl Node {
 
 /// A declared (or required, or captured) member of an object.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Property {
+pub struct Property {
     /// The first eight bytes of the name and its closing quote, and which bits of them count.
-    pub(crate) head: u64,
-    pub(crate) head_mask: u64,
-    pub(crate) name: u32,
-    pub(crate) name_len: u16,
-    pub(crate) node: u16,
+    pub head: u64,
+    pub head_mask: u64,
+    pub name: u32,
+    pub name_len: u16,
+    pub node: u16,
     /// The next property of the same bucket.
-    pub(crate) chain: u8,
+    pub chain: u8,
     /// The capture that its value is for, or `u8::MAX`.
-    pub(crate) capture: u8,
+    pub capture: u8,
 }
 
 impl Property {
@@ -136,7 +143,7 @@ pub(crate) const fn bucket_of(head: u64) -> usize {
 
 /// A value in a schema.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Literal {
+pub enum Literal {
     Null,
     Boolean(bool),
     /// Text in the byte pool.
@@ -157,35 +164,35 @@ pub(crate) enum Literal {
 
 /// A schema whose one member selects the schema of another.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Switch {
+pub struct Switch {
     /// The root's property that selects.
-    pub(crate) on: u16,
+    pub on: u16,
     /// The root's property that is judged by the case.
-    pub(crate) target: u16,
+    pub target: u16,
     /// A node whose properties are the cases.
-    pub(crate) cases: u16,
+    pub cases: u16,
 }
 
 /// What a program says beside its tables.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
-    pub(crate) root: u16,
-    pub(crate) switch: Option<Switch>,
-    pub(crate) depth_max: usize,
+pub struct Head {
+    pub root: u16,
+    pub switch: Option<Switch>,
+    pub depth_max: usize,
     /// Whether a message may have undeclared members, so that their names must be remembered.
-    pub(crate) open: bool,
-    pub(crate) key_seed: u64,
+    pub open: bool,
+    pub key_seed: u64,
 }
 
 /// A compiled schema, as a check reads it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Program<'p> {
-    pub(crate) head: Head,
-    pub(crate) nodes: &'p [Node],
-    pub(crate) properties: &'p [Property],
-    pub(crate) literals: &'p [Literal],
-    pub(crate) prefixes: &'p [u16],
-    pub(crate) bytes: &'p [u8],
+pub struct Program<'p> {
+    pub head: Head,
+    pub nodes: &'p [Node],
+    pub properties: &'p [Property],
+    pub literals: &'p [Literal],
+    pub prefixes: &'p [u16],
+    pub bytes: &'p [u8],
 }
 
 impl<'p> Program<'p> {
@@ -230,5 +237,34 @@ impl<'p> Program<'p> {
             }
             Literal::Null | Literal::Boolean(_) | Literal::Text { .. } => None,
         }
+    }
+}
+
+/// A program as Rust: an expression of these very types. It is what `Debug` prints, which for plain data is its syntax.
+///
+/// # Errors
+/// The schema cannot be compiled, or needs more than the plain keywords.
+#[cfg(feature = "alloc")]
+pub fn rust_source(
+    schema: &str,
+    options: &crate::Options<'_>,
+) -> Result<alloc::string::String, crate::SchemaError> {
+    let fast = crate::validator::Fast::compile(schema, options)?;
+    let Program { head, nodes, properties, literals, prefixes, bytes } = fast.program();
+    Ok(alloc::format!(
+        "Program {{ head: {head:?}, nodes: &{nodes:?}, properties: &{properties:?}, literals: &[{literals}], \
+         prefixes: &{prefixes:?}, bytes: &{bytes:?} }}",
+        literals = Literals(literals),
+    ))
+}
+
+/// Literals with the name of their type, which `Debug` leaves out.
+#[cfg(feature = "alloc")]
+struct Literals<'l>(&'l [Literal]);
+
+#[cfg(feature = "alloc")]
+impl core::fmt::Display for Literals<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|literal| write!(f, "Literal::{literal:?}, "))
     }
 }

@@ -73,7 +73,7 @@ impl Validator {
     /// # Errors
     /// The text is not JSON, a keyword is not supported, or a keyword's value cannot be used; see [`SchemaError`].
     pub fn compile(schema: &str, options: &Options<'_>) -> Result<Self, SchemaError> {
-        let fast = plain(Fast::grow(|tables| Compiler::new(tables, options).schema(schema, None)))?;
+        let fast = plain(Fast::compile(schema, options))?;
         Ok(Self { fast, graph: Some(Box::new(graph::build(schema, options)?)), late: None })
     }
 
@@ -107,7 +107,7 @@ impl Validator {
         let (mut plain_cases, mut graphs) =
             (Vec::with_capacity(cases.len()), Vec::with_capacity(cases.len()));
         for &(name, schema) in cases {
-            let fast = plain(Fast::grow(|tables| Compiler::new(tables, options).schema(schema, None)));
+            let fast = plain(Fast::compile(schema, options));
             // An error is told by the compiler of the whole, which says in which case it is.
             let graph = match fast {
                 Ok(None) => {
@@ -238,7 +238,7 @@ fn plain(compiled: Result<Fast, SchemaError>) -> Result<Option<Fast>, SchemaErro
 /// A program of the plain keywords on the heap.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Debug)]
-struct Fast {
+pub(crate) struct Fast {
     head: Head,
     nodes: Box<[Node]>,
     properties: Box<[Property]>,
@@ -249,6 +249,11 @@ struct Fast {
 
 #[cfg(feature = "alloc")]
 impl Fast {
+    /// Compiles a schema of the plain keywords.
+    pub(crate) fn compile(schema: &str, options: &Options<'_>) -> Result<Self, SchemaError> {
+        Self::grow(|tables| Compiler::new(tables, options).schema(schema, None))
+    }
+
     /// Compiles into tables of growing size until the program fits.
     fn grow(compile: impl Fn(&mut Tables<'_>) -> Result<Head, SchemaError>) -> Result<Self, SchemaError> {
         let (mut items, mut pool) = (64, 1024);
@@ -286,7 +291,7 @@ impl Fast {
         }
     }
 
-    fn program(&self) -> Program<'_> {
+    pub(crate) fn program(&self) -> Program<'_> {
         Program {
             head: self.head,
             nodes: &self.nodes,
@@ -369,6 +374,39 @@ impl<const ITEMS: usize, const BYTES: usize> FixedValidator<ITEMS, BYTES> {
             bytes: &self.bytes,
         };
         check(program, message)
+    }
+}
+
+/// A schema compiled when the program was, by the macros of `portcullis-validate-macros`: its tables lie in read-only
+/// memory, and nothing is compiled or allocated at the start.
+#[derive(Clone, Copy, Debug)]
+pub struct StaticValidator {
+    program: Program<'static>,
+}
+
+impl StaticValidator {
+    /// For the macros.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of(program: Program<'static>) -> Self {
+        Self { program }
+    }
+
+    /// The same with random bits for the hashes that find duplicates; see [`Options::with_key_seed`].
+    #[must_use]
+    pub const fn with_key_seed(self, key_seed: u64) -> Self {
+        let Self { mut program } = self;
+        program.head.key_seed = key_seed;
+        Self { program }
+    }
+
+    /// Checks a whole message: JSON as RFC 8259 has it, UTF-8, no duplicate names, and the schema. One pass, no
+    /// allocation, linear in the bytes.
+    ///
+    /// # Errors
+    /// The first place where the message is wrong.
+    pub fn check<'m>(&self, message: &'m [u8]) -> Result<Valid<'m>, Invalid> {
+        check(self.program, message)
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn docs(report: &mut Report) {
 pub(crate) fn packages(report: &mut Report) {
     let mut command = cargo();
     command.args(["publish", "--dry-run", "--allow-dirty"]);
-    for name in ["time", "proto", "limit", "validate", "seal", "tokio"] {
+    for name in ["time", "proto", "limit", "validate", "validate-macros", "seal", "tokio"] {
         command.args(["-p", &format!("portcullis-{name}")]);
     }
     report.step("packages", &mut command);

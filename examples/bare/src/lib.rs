@@ -9,10 +9,12 @@ use portcullis_session as _;
 use portcullis_limit::{Gcra, KeyedArray, Quota, SeededHash, Slot, WhenFull};
 use portcullis_proto::{CloseCode, Config, Connection, Event, Message, SliceStorage};
 use portcullis_time::Instant;
-use portcullis_validate::{FixedValidator, Options};
+use portcullis_validate::StaticValidator;
+use portcullis_validate_macros::schema;
 
-const SCHEMA: &str =
-    r#"{"type": "object", "properties": {"lamp": {"type": "boolean"}}, "required": ["lamp"]}"#;
+/// Compiled with the program: it lies in read-only memory, and a mistake in it is one of the build.
+static MESSAGE: StaticValidator =
+    schema!(r#"{"type": "object", "properties": {"lamp": {"type": "boolean"}}, "required": ["lamp"]}"#);
 
 /// Ten messages a second, twenty at once.
 const MESSAGES: Quota = match Quota::per_second(10, 20) {
@@ -20,10 +22,9 @@ const MESSAGES: Quota = match Quota::per_second(10, 20) {
     Err(_) => panic!("not a quota"),
 };
 
-/// What the peers share: their addresses' buckets and the compiled schema.
+/// What the peers share: their addresses' buckets.
 pub struct Lamp {
     addresses: KeyedArray<u32, 32>,
-    validator: FixedValidator<16, 64>,
 }
 
 impl Lamp {
@@ -32,8 +33,7 @@ impl Lamp {
         let hasher = SeededHash::new(seed);
         let addresses =
             KeyedArray::with_slots(MESSAGES, [Slot::empty(); 32], hasher, WhenFull::Refuse).ok()?;
-        let validator = FixedValidator::compile(SCHEMA, &Options::default()).ok()?;
-        Some(Self { addresses, validator })
+        Some(Self { addresses })
     }
 
     /// Whether `address` may connect now.
@@ -42,9 +42,9 @@ impl Lamp {
     }
 
     /// Judges one message: cheapest refusal first.
-    fn judge(&self, bucket: &mut Gcra, now: Instant, payload: &[u8]) -> Result<(), u16> {
+    fn judge(bucket: &mut Gcra, now: Instant, payload: &[u8]) -> Result<(), u16> {
         bucket.check(&MESSAGES, now, 1).map_err(|limited| limited.close_code())?;
-        self.validator.check(payload).map_err(|invalid| invalid.close_code())?;
+        MESSAGE.check(payload).map_err(|invalid| invalid.close_code())?;
         Ok(())
     }
 }
@@ -68,7 +68,7 @@ impl<'m> Peer<'m> {
             let Ok(step) = self.connection.handle_input(now, input) else { break };
             let consumed = step.consumed;
             let verdict = match step.event {
-                Some(Event::Message { payload, .. }) => lamp.judge(&mut self.bucket, now, payload),
+                Some(Event::Message { payload, .. }) => Lamp::judge(&mut self.bucket, now, payload),
                 _ => Ok(()),
             };
             if let Err(code) = verdict {

@@ -11,6 +11,7 @@
 mod abuse;
 #[cfg(feature = "alloc")]
 mod announce;
+#[cfg(feature = "alloc")]
 mod bounds;
 #[cfg(feature = "alloc")]
 mod logs;
