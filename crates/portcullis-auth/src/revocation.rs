@@ -26,8 +26,8 @@ pub enum Revocation<'a> {
 pub enum Remembered {
     /// As it was said.
     Exactly,
-    /// There was no room for it. All credentials that were issued before the latest of the revocations are revoked in
-    /// its place, and in that of all others: everybody has to come with a new one.
+    /// There was no room for it. In its place, and in that of the other users and tokens, all credentials that were
+    /// issued up to now are revoked: everybody has to come with a new one.
     Widened,
 }
 
@@ -113,7 +113,12 @@ impl Revocations {
             self.forget_past(now);
         }
         if self.len() >= self.capacity {
-            self.widen(before);
+            self.widen(now, before);
+            if !matches!(revocation, Revocation::Session(_)) || self.len() >= self.capacity {
+                return Remembered::Widened;
+            }
+            // A session can be used with a credential that is younger than any mark: it keeps its own.
+            self.sessions.insert(name.into(), mark);
             return Remembered::Widened;
         }
         let marks = match revocation {
@@ -179,13 +184,16 @@ impl Revocations {
         }
     }
 
-    /// One mark that covers every other: whoever is meant by one of them is meant by it too.
-    fn widen(&mut self, before: UnixTime) {
-        for marks in [&mut self.users, &mut self.sessions, &mut self.tokens] {
-            for mark in core::mem::take(marks).into_values() {
-                self.all_before = self.all_before.max(mark.before);
-            }
+    /// One mark that covers all others of users and tokens: whatever they mean was issued before now. Sessions are kept;
+    /// should they fill the set by themselves, they go too, and the operator, who is told, closes them for good.
+    fn widen(&mut self, now: UnixTime, before: UnixTime) {
+        // `iat` counts whole seconds.
+        let up_to_now = UnixTime::from_secs(now.as_secs().saturating_add(1));
+        let users = core::mem::take(&mut self.users).into_values().map(|mark| mark.before);
+        self.all_before = users.fold(self.all_before.max(before).max(up_to_now), UnixTime::max);
+        self.tokens.clear();
+        if self.sessions.len() >= self.capacity {
+            self.sessions.clear();
         }
-        self.all_before = self.all_before.max(before);
     }
 }

@@ -113,8 +113,13 @@ impl Tickets {
     ) -> Result<TicketText, TicketError> {
         self.forget_past(now);
         let full = TicketError::Full { tickets_max: self.capacity };
-        let (Some((handle, rest)), true) = (random.split_first_chunk::<8>(), self.ends.len() < self.capacity)
-        else {
+        if self.ends.len() >= self.capacity.saturating_mul(2) {
+            // Used tickets take no place of those that wait. Amortised over as many that were used.
+            let waiting = &self.waiting;
+            self.ends.retain(|(_, handle)| waiting.contains_key(handle));
+        }
+        let has_room = self.waiting.len() < self.capacity;
+        let (Some((handle, rest)), true) = (random.split_first_chunk::<8>(), has_room) else {
             return Err(full);
         };
         let (Some(secret), false) = (rest.first_chunk::<16>(), self.waiting.contains_key(handle)) else {

@@ -74,14 +74,20 @@ fn a_second_revocation_takes_nothing_back() {
 
 #[test]
 fn a_full_set_revokes_more_and_says_so() {
-    let mut revocations = Revocations::new(2);
+    let mut revocations = Revocations::new(3);
     revocations.revoke(NOW, Revocation::User("a"), at(-50), LATER);
-    revocations.revoke(NOW, Revocation::User("b"), at(-20), LATER);
+    revocations.revoke(NOW, Revocation::Token("t"), at(-50), LATER);
+    revocations.revoke(NOW, Revocation::Session("s"), at(-50), LATER);
     assert_eq!(revocations.revoke(NOW, Revocation::User("c"), at(-40), LATER), Remembered::Widened);
-    assert!(revocations.len() <= 2);
-    for user in ["a", "b", "c", "d"] {
-        assert!(check(&revocations, NOW, (user, None, None), Some(at(-21))), "{user}");
-        assert!(!check(&revocations, NOW, (user, None, None), Some(at(-20))), "{user}");
+    for (user, token) in [("a", None), ("c", None), ("d", None), ("d", Some("t"))] {
+        assert!(check(&revocations, NOW, (user, token, None), Some(NOW)), "{user}");
+        assert!(!check(&revocations, NOW, (user, token, None), Some(at(1))), "{user}");
+    }
+    // A session is over for younger credentials too.
+    assert!(check(&revocations, NOW, ("d", None, Some("s")), Some(at(1))));
+    for session in ["s1", "s2", "s3"] {
+        revocations.revoke(NOW, Revocation::Session(session), at(-50), LATER);
+        assert!(revocations.len() <= 3);
     }
 }
 
@@ -117,14 +123,20 @@ proptest! {
             };
             revocations.revoke(now, revocation, at(before), at(until));
             prop_assert!(revocations.len() <= capacity);
-            list.push((revocation, at(before), at(until)));
+            list.push((revocation, at(before), at(until), now));
             for subject in subjects {
                 for issued in [at(-101), at(before - 1), at(before)] {
-                    let is_meant = list.iter().any(|&(revocation, before, until)| {
+                    let is_meant = list.iter().any(|&(revocation, before, until, _)| {
                         let of_user = revocation == Revocation::User(subject) && now < until;
                         issued < before && (of_user || revocation == Revocation::All)
                     });
                     let told = check(&revocations, now, (subject, None, None), Some(issued));
+                    prop_assert!(told || !is_meant);
+                    // A token exists before it is revoked.
+                    let token = Revocation::Token(subject);
+                    let is_meant =
+                        list.iter().any(|&(kind, _, until, at)| kind == token && now < until && issued <= at);
+                    let told = check(&revocations, now, ("x", Some(subject), None), Some(issued));
                     prop_assert!(told || !is_meant);
                 }
             }

@@ -99,6 +99,16 @@ fn a_full_store_keeps_the_live_ones() {
     assert_eq!(tickets.len(), 1);
 }
 
+#[test]
+fn used_tickets_take_no_place() {
+    let mut tickets = Tickets::new(2, LIFETIME);
+    for number in 0..200 {
+        let ticket = tickets.issue(START, random(number), verified("alice"), None).unwrap();
+        assert!(tickets.redeem(START, ticket.as_str().as_bytes(), None).is_ok());
+    }
+    assert!(tickets.is_empty());
+}
+
 proptest! {
     /// Whatever is issued and redeemed in whatever order: a ticket is good at most once, for whom it was given, and
     /// never after its time.

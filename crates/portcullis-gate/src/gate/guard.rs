@@ -163,6 +163,11 @@ impl Guard {
         verdict.map_err(|limited| self.rate_limited(now, limits, limited, id))
     }
 
+    /// Gives back what a message was charged that another bucket then refused.
+    pub(super) fn refund_message(&mut self, limits: &Limits, cost: u32) {
+        self.messages.refund(&limits.messages, cost);
+    }
+
     /// Charges one presented credential.
     pub(super) fn charge_renewal(&mut self, now: Instant, limits: &Limits) -> Result<(), Refusal> {
         let verdict = self.renewals.check(&limits.renewals, now, 1);

@@ -161,6 +161,12 @@ impl<P: Protocol> Gate<P> {
         self.guard.charge_refusal(now, &policy.limits, refusal)
     }
 
+    /// Gives back what a message of `cost` took from the connection's bucket, because a bucket behind it (the user's, the
+    /// address's) has refused the message: all of them are charged, or none.
+    pub fn refund(&mut self, policy: &Policy, cost: u32) {
+        self.guard.refund_message(&policy.limits, cost);
+    }
+
     /// Writes what the connection owes to the peer (pong, ping, close) into `out`; 0 when it owes nothing.
     ///
     /// 131 bytes hold any of it.

@@ -6,7 +6,7 @@ use portcullis_gate::{Credential, Limits, Policy, Reason};
 use portcullis_limit::Quota;
 use portcullis_proto::wire::Opcode;
 
-use crate::support::{Rig, START, action, chat, frame, policy_with, text};
+use crate::support::{POLICY, Rig, START, action, chat, frame, policy_with, text};
 
 const NOW: u64 = START.as_millis();
 const WINDOW: u64 = 300_000;
@@ -353,4 +353,19 @@ fn a_close_of_the_peer_is_answered_and_told() {
     let said = rig.feed(&frame(Opcode::Close, true, &1_000_u16.to_be_bytes()));
     assert_eq!(said, ["close received Some(1000)", "sent close 1000 "]);
     assert!(!rig.gate.is_open());
+}
+
+/// A bucket behind the gate has refused: the connection's gets back what it gave, no more and no less.
+#[test]
+fn a_refund_undoes_a_charge() {
+    let mut rig = Rig::live();
+    // 120 at once: 12 of the cost 10.
+    let big = || action("big", START.as_millis(), "");
+    for _ in 0..12 {
+        assert!(rig.say(&big())[0].starts_with("action 2"));
+    }
+    assert!(rig.say(&big())[0].starts_with("refused rate_limited"));
+    rig.gate.refund(&POLICY, 10);
+    assert!(rig.say(&big())[0].starts_with("action 2"));
+    assert!(rig.say(&big())[0].starts_with("refused rate_limited"));
 }

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::std_instead_of_alloc, reason = "tests")]
 
 mod abuse;
+#[cfg(feature = "alloc")]
+mod allocations;
 mod api;
 mod bill;
 mod keyed;

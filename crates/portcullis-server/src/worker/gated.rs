@@ -54,6 +54,12 @@ enum Then {
         id: Option<u64>,
         retry_after: Option<Duration>,
     },
+    /// The user's bucket is empty: what the connection's gave is given back.
+    RefuseForUser {
+        cost: u32,
+        id: Option<u64>,
+        retry_after: Duration,
+    },
     Acknowledge {
         id: u64,
     },
@@ -173,8 +179,10 @@ fn handle_action(env: &mut Env, caller: &Caller, outbound: &mut Outbound, action
     let live = env.live.clone();
     let id = action.id();
     let refuse = |reason, retry_after| Then::Refuse { reason, id, retry_after };
-    if let Err(limited) = env.check_user(action.from(), action_cost(&live.policy, action)) {
-        return refuse(Reason::RateLimited, Some(limited.retry_at.saturating_duration_since(env.now)));
+    let cost = action_cost(&live.policy, action);
+    if let Err(limited) = env.check_user(action.from(), cost) {
+        let retry_after = limited.retry_at.saturating_duration_since(env.now);
+        return Then::RefuseForUser { cost, id, retry_after };
     }
     if env.hub.is_behind() {
         return refuse(Reason::Session(portcullis_session::Refusal::Unavailable), Some(BACKEND_RETRY_AFTER));
@@ -236,6 +244,12 @@ fn finish(env: &mut Env, parts: &mut Parts<'_>, then: Then) {
         Then::Renewed { .. } => parts.gated.scopes_changed = true,
         Then::Refuse { reason, id, retry_after } => {
             refuse(env, parts, reason, Refused { id, retry_after, channel: None })
+        }
+        Then::RefuseForUser { cost, id, retry_after } => {
+            let live = env.live.clone();
+            parts.gated.gate.refund(&live.policy, cost);
+            let about = Refused { id, retry_after: Some(retry_after), channel: None };
+            refuse(env, parts, Reason::RateLimited, about);
         }
         Then::Acknowledge { id } => {
             env.text.clear();
