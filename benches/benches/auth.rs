@@ -10,11 +10,25 @@ use aws_lc_rs::{
 };
 use base64ct::{Base64, Encoding};
 use criterion::{Criterion, criterion_group, criterion_main};
+use jsonwebtoken::{DecodingKey, Validation};
 use portcullis_auth::{
     OriginPolicy, Verify,
     jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier},
 };
 use portcullis_time::UnixTime;
+use serde::Deserialize;
+
+/// What a verdict needs of a token, as a user of jsonwebtoken would say it.
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "it is read, and that is all")]
+struct Claims {
+    sub: String,
+    exp: u64,
+    iat: Option<u64>,
+    nbf: Option<u64>,
+    jti: Option<String>,
+    scope: Option<String>,
+}
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "portcullis";
@@ -52,11 +66,21 @@ fn pair(algorithm: Algorithm) -> Option<[String; 2]> {
 fn tokens(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("auth/verify");
     for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] {
-        let (signing, key) = match pair(algorithm) {
-            None => (SigningKey::hmac(algorithm, &SECRET).unwrap(), Key::hmac(algorithm, &SECRET).unwrap()),
+        let (signing, key, bare) = match pair(algorithm) {
+            None => (
+                SigningKey::hmac(algorithm, &SECRET).unwrap(),
+                Key::hmac(algorithm, &SECRET).unwrap(),
+                DecodingKey::from_secret(&SECRET),
+            ),
             Some([private, public]) => (
                 SigningKey::private_pem(algorithm, private.as_bytes()).unwrap(),
                 Key::public_pem(algorithm, public.as_bytes()).unwrap(),
+                match algorithm.name() {
+                    "RS256" => DecodingKey::from_rsa_pem(public.as_bytes()),
+                    "ES256" => DecodingKey::from_ec_pem(public.as_bytes()),
+                    _ => DecodingKey::from_ed_pem(public.as_bytes()),
+                }
+                .unwrap(),
             ),
         };
         let mint = Mint::new("alice", NOW, Duration::from_secs(900)).with_scopes(["chat:write", "status"]);
@@ -64,6 +88,16 @@ fn tokens(criterion: &mut Criterion) {
         let verifier = Verifier::new(AUDIENCE, vec![Issuer { name: ISSUER.into(), keys: vec![key] }]);
         group.bench_function(algorithm.name(), |bencher| {
             bencher.iter(|| verifier.verify(NOW, black_box(token.as_bytes())).unwrap());
+        });
+        let mut validation = Validation::new(algorithm.name().parse().unwrap());
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ISSUER]);
+        // It reads the clock by itself, and these tokens are not of today.
+        validation.validate_exp = false;
+        group.bench_function(format!("jsonwebtoken, {}", algorithm.name()), |bencher| {
+            bencher.iter(|| {
+                jsonwebtoken::decode::<Claims>(black_box(token.as_bytes()), &bare, &validation).unwrap()
+            });
         });
     }
     let key = Key::hmac(Algorithm::HS256, &SECRET).unwrap();

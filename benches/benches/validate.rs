@@ -1,8 +1,13 @@
-//! JSON messages judged from their bytes: ours beside a DOM engine and beside a parser that validates nothing.
+//! JSON messages judged from their bytes: ours beside engines that build a tree first, and beside parsers that validate
+//! nothing. With Node and npm at hand, ajv runs in the same run (`benches/ajv.mjs`).
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+
+#[path = "validate/ajv.rs"]
+mod ajv;
 
 use core::hint::black_box;
 
+use ajv::Ajv;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_validate::{Options, Validator};
 
@@ -83,7 +88,10 @@ fn validate(criterion: &mut Criterion) {
         Case { name: "4 KiB small objects", schema: OBJECTS, message: objects(4096) },
         Case { name: "4 KiB text", schema: CHAT, message: chat(4096) },
     ];
-    for case in &cases {
+    let schemas: Vec<&str> = cases.iter().map(|case| case.schema).collect();
+    let messages: Vec<&str> = cases.iter().map(|case| &*case.message).collect();
+    let mut ajv = Ajv::start(&schemas, &messages);
+    for (number, case) in cases.iter().enumerate() {
         let bytes = case.message.as_bytes();
         let ours = Validator::compile(case.schema, &Options::default()).unwrap();
         let schema: serde_json::Value = serde_json::from_str(case.schema).unwrap();
@@ -103,6 +111,26 @@ fn validate(criterion: &mut Criterion) {
         group.bench_function("serde_json IgnoredAny", |bencher| {
             bencher.iter(|| serde_json::from_slice::<serde::de::IgnoredAny>(black_box(bytes)).is_ok());
         });
+        group.bench_function("sonic-rs IgnoredAny", |bencher| {
+            bencher.iter(|| sonic_rs::from_slice::<serde::de::IgnoredAny>(black_box(bytes)).is_ok());
+        });
+        group.bench_function("sonic-rs Value", |bencher| {
+            bencher.iter(|| sonic_rs::from_slice::<sonic_rs::Value>(black_box(bytes)).is_ok());
+        });
+        group.bench_function("simd-json, borrowed value", |bencher| {
+            // It writes into its input, so that each message has to be copied for it, as it has to be from a socket.
+            let mut copy = bytes.to_vec();
+            bencher.iter(|| {
+                copy.clear();
+                copy.extend_from_slice(black_box(bytes));
+                simd_json::to_borrowed_value(&mut copy).is_ok()
+            });
+        });
+        if let Some(ajv) = &mut ajv {
+            group.bench_function("ajv, JSON.parse before it", |bencher| {
+                bencher.iter_custom(|iterations| ajv.run(number, iterations));
+            });
+        }
         group.finish();
     }
 }
