@@ -5,6 +5,8 @@ mod key;
 mod key_set;
 mod object;
 mod signer;
+#[cfg(test)]
+mod vectors;
 
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
