@@ -103,8 +103,9 @@ fn a_message_is_of_its_place_alone() {
     assert!(open(&mut elsewhere, "chat:lobby", &sealed).is_ok());
 }
 
+/// CVE-2023-42811: plaintext was left in the buffer behind a bad tag.
 #[test]
-fn what_was_changed_is_wiped() {
+fn cve_2023_42811_what_was_changed_is_wiped() {
     let sealed = seal(&mut sealer::<Aes256Gcm>(), "c", b"attack at dawn");
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();

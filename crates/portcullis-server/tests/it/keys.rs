@@ -182,6 +182,32 @@ fn an_unknown_key_asks_for_the_set_and_not_too_often() {
     assert!(issuer.requests() <= asked + 1, "{} fetches", issuer.requests() - asked);
 }
 
+/// CVE-2026-32301: an address built from a token's own words let it choose whom the server asks.
+#[test]
+fn cve_2026_32301_nothing_in_a_token_is_followed() {
+    let folder = Folder::new();
+    let issuer = Issuer::start(&folder);
+    let one = pair(&folder, "one");
+    issuer.publish(&[&one]);
+    let server = serve(&folder, &issuer, "1h");
+    let asked = issuer.requests();
+    // A listener that a token points to by every name that a token has for it.
+    let trap = TcpListener::bind("127.0.0.1:0").unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let url = format!("https://{}/keys", trap.local_addr().unwrap());
+    let base64 = |json: String| Base64UrlUnpadded::encode_string(json.as_bytes());
+    let header =
+        base64(format!(r#"{{"alg":"ES256","kid":"{url}","jku":"{url}","x5u":"{url}","iss":"{url}"}}"#));
+    for (iss, aud) in [("issuer", "portcullis"), (&*url, "portcullis"), ("issuer", &*url)] {
+        let claims = base64(format!(r#"{{"iss":"{iss}","aud":"{aud}","sub":"a","exp":99999999999}}"#));
+        let token = format!("{header}.{claims}.{}", "A".repeat(86));
+        assert!(!is_good_token(&server, &token));
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert!(trap.accept().is_err(), "the server went where a token sent it");
+    assert!(issuer.requests() <= asked + 1, "an unknown key brings one early fetch at the most");
+}
+
 fn is_good_token(server: &Server, token: &str) -> bool {
     let bearer = format!("Authorization: Bearer {token}\r\n");
     request(server.address(), "POST", "/ticket", &bearer, "").starts_with("HTTP/1.1 200 ")

@@ -153,8 +153,9 @@ fn lists_sessions() {
     }));
 }
 
+/// CVE-2026-9162: a revoked session kept its live WebSocket.
 #[test]
-fn a_revoked_user_is_out_on_every_worker_and_stays_out() {
+fn cve_2026_9162_a_revoked_user_is_out_on_every_worker_and_stays_out() {
     let folder = Folder::new();
     let (server, config) = serve(&folder, "2");
     let old = token(&config, "alice");
@@ -196,8 +197,9 @@ fn a_revoked_user_is_out_on_every_worker_and_stays_out() {
     assert_eq!(alice.welcome["user"], "alice");
 }
 
+/// Socket.IO's `skipMiddlewares`: a blocked user resumes.
 #[test]
-fn a_revoked_session_is_over_for_any_credential() {
+fn skip_middlewares_a_revoked_session_is_over_for_any_credential() {
     let folder = Folder::new();
     let (server, config) = serve(&folder, "1");
     let (token, other) = (token(&config, "alice"), token(&config, "alice"));
