@@ -5,6 +5,9 @@ use chacha20poly1305::aead::array::typenum::{U12, U16, U32};
 
 use crate::form::TAG_LEN;
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+
 mod sealed {
     #[expect(unnameable_types, reason = "nobody else makes ciphers")]
     pub trait Sealed {
@@ -29,7 +32,10 @@ pub struct Aes256Gcm;
 pub struct ChaCha20Poly1305;
 
 impl sealed::Sealed for Aes256Gcm {
+    #[cfg(not(feature = "aws-lc"))]
     type Keyed = aes_gcm::Aes256Gcm;
+    #[cfg(feature = "aws-lc")]
+    type Keyed = aws_lc::Aes256Gcm;
     const LABEL: u8 = 1;
 }
 
@@ -48,8 +54,9 @@ pub trait Keyed {
     fn under(key: &[u8; 32]) -> Self;
     #[doc(hidden)]
     fn encrypt(&self, nonce: &[u8; 12], place: &[u8], message: &mut [u8]) -> Option<[u8; TAG_LEN]>;
+    /// `sealed` is the message with its tag behind it. After a failure its content is anything.
     #[doc(hidden)]
-    fn decrypt(&self, nonce: &[u8; 12], place: &[u8], message: &mut [u8], tag: &[u8; TAG_LEN]) -> bool;
+    fn decrypt(&self, nonce: &[u8; 12], place: &[u8], sealed: &mut [u8]) -> bool;
 }
 
 impl<A> Keyed for A
@@ -65,8 +72,9 @@ where
         Some(tag.into())
     }
 
-    fn decrypt(&self, nonce: &[u8; 12], place: &[u8], message: &mut [u8], tag: &[u8; TAG_LEN]) -> bool {
-        self.decrypt_inout_detached(nonce.into(), place, InOutBuf::from(message), tag.into()).is_ok()
+    fn decrypt(&self, nonce: &[u8; 12], place: &[u8], sealed: &mut [u8]) -> bool {
+        let Some((message, tag)) = sealed.split_last_chunk_mut::<TAG_LEN>() else { return false };
+        self.decrypt_inout_detached(nonce.into(), place, InOutBuf::from(message), (&*tag).into()).is_ok()
     }
 }
 

@@ -95,7 +95,7 @@ impl<C: Cipher> Opener<C> {
         sealed: &'b mut [u8],
     ) -> Result<Opened<'b>, OpenError> {
         let (head, rest) = sealed.split_first_chunk_mut::<HEADER_LEN>().ok_or(OpenError::Malformed)?;
-        let (message, tag) = rest.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError::Malformed)?;
+        let message_len = rest.len().checked_sub(TAG_LEN).ok_or(OpenError::Malformed)?;
         let header = Header::parse(head);
         if header.session != self.session {
             return Err(OpenError::Session);
@@ -110,12 +110,13 @@ impl<C: Cipher> Opener<C> {
         }
         let place = Place::new(header, direction, channel).ok_or(OpenError::Malformed)?;
         let nonce = header.nonce(generation, direction);
-        if !life.keyed.decrypt(&nonce, place.bytes(), message, tag) {
-            message.zeroize();
+        if !life.keyed.decrypt(&nonce, place.bytes(), rest) {
+            rest.zeroize();
             return Err(OpenError::Forged);
         }
         // Only what was vouched for moves the window.
         life.window.remember(counter);
+        let message = rest.get_mut(..message_len).unwrap_or_default();
         Ok(Opened { message, counter })
     }
 
