@@ -78,3 +78,56 @@ fn wycheproof_hmac() {
         assert!(count > 20, "{name:?}: {count}");
     }
 }
+
+/// RFC 7520 §4: one payload, signed by the keys of the cookbook, as issuers publish them.
+mod cookbook {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+
+    use super::super::{
+        key::{Algorithm, Key},
+        key_set::key_set,
+    };
+
+    const PAYLOAD: &str = "It\u{2019}s a dangerous business, Frodo, going out your door. You step onto the road, and if you don't keep your feet, there\u{2019}s no knowing where you might be swept off to.";
+    const MODULUS: &str = "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw";
+
+    fn rsa(algorithm: &str) -> Key {
+        let set = std::format!(
+            r#"{{"keys":[{{"kty":"RSA","n":"{MODULUS}","e":"AQAB","kid":"bilbo.baggins@hobbiton.example","alg":"{algorithm}"}}]}}"#
+        );
+        key_set(set.as_bytes()).unwrap().remove(0)
+    }
+
+    fn fits(key: &Key, header: &str, signature: &str) -> bool {
+        let signed = std::format!(
+            "{}.{}",
+            Base64UrlUnpadded::encode_string(header.as_bytes()),
+            Base64UrlUnpadded::encode_string(PAYLOAD.as_bytes())
+        );
+        key.fits(signed.as_bytes(), &Base64UrlUnpadded::decode_vec(signature).unwrap())
+    }
+
+    #[test]
+    fn rfc_7520_4_1_rsa() {
+        let signature = "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg";
+        let header = r#"{"alg":"RS256","kid":"bilbo.baggins@hobbiton.example"}"#;
+        assert!(fits(&rsa("RS256"), header, signature));
+        assert!(!fits(&rsa("PS256"), header, signature));
+    }
+
+    #[test]
+    fn rfc_7520_4_2_rsa_pss() {
+        let signature = "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw";
+        let header = r#"{"alg":"PS384","kid":"bilbo.baggins@hobbiton.example"}"#;
+        assert!(fits(&rsa("PS384"), header, signature));
+        assert!(!fits(&rsa("RS384"), header, signature));
+    }
+
+    #[test]
+    fn rfc_7520_4_4_hmac() {
+        let secret = Base64UrlUnpadded::decode_vec("hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg").unwrap();
+        let key = Key::hmac(Algorithm::HS256, &secret).unwrap();
+        let header = r#"{"alg":"HS256","kid":"018c0ae5-4d9b-471b-bfd6-eef314bc7037"}"#;
+        assert!(fits(&key, header, "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0"));
+    }
+}
