@@ -105,7 +105,7 @@ fn expand(input: &Input, file: Option<(&str, &str)>) -> TokenStream {
     }
     let source = match program::rust_source(schema, &options) {
         Ok(source) => source,
-        Err(error) => return fail(input.schema.span(), &format!("the schema cannot be compiled: {error}")),
+        Err(error) => return fail(input.schema.span(), &error),
     };
     let Ok(program) = source.parse::<Tokens>() else {
         return fail(input.schema.span(), "the program of this schema cannot be written as Rust");

@@ -243,13 +243,21 @@ impl<'p> Program<'p> {
 /// A program as Rust: an expression of these very types. It is what `Debug` prints, which for plain data is its syntax.
 ///
 /// # Errors
-/// The schema cannot be compiled, or needs more than the plain keywords.
+/// The schema cannot be compiled, or needs more than the plain keywords; the text says which, and where.
 #[cfg(feature = "alloc")]
 pub fn rust_source(
     schema: &str,
     options: &crate::Options<'_>,
-) -> Result<alloc::string::String, crate::SchemaError> {
-    let fast = crate::validator::Fast::compile(schema, options)?;
+) -> Result<alloc::string::String, alloc::string::String> {
+    let fast = crate::validator::Fast::compile(schema, options).map_err(|error| {
+        // Most of what is beyond the plain keywords needs a graph, which is built on the heap.
+        let hint = if error.is_beyond_plain() {
+            "; see whether `Validator::compile` can, while the program runs"
+        } else {
+            ""
+        };
+        alloc::format!("the schema cannot be compiled with the program: {error}{hint}")
+    })?;
     let Program { head, nodes, properties, literals, prefixes, bytes } = fast.program();
     Ok(alloc::format!(
         "Program {{ head: {head:?}, nodes: &{nodes:?}, properties: &{properties:?}, literals: &[{literals}], \

@@ -9,7 +9,9 @@ use portcullis_proto::{
 };
 use std::sync::Arc;
 
-use portcullis_session::{Command, Completion, Entry, Epoch, Fencing, Position, SessionId, USER_PREFIX};
+use portcullis_session::{
+    Caller, Command, Completion, Entry, Epoch, Fencing, Position, SessionId, USER_PREFIX,
+};
 
 use super::{
     Env, Worker,
@@ -118,11 +120,16 @@ impl Worker {
 
     /// A session is open: `welcome`, then the channels that the client wants back.
     fn opened(&mut self, key: Key, opened: &Opened) {
-        let Some(connection) = self.connection(key) else { return };
-        let Phase::Gated(gated) = &mut connection.phase else { return };
-        let Some(pending) = gated.pending.take() else { return };
+        let caller = Caller { connection: key.into(), session: opened.session, fencing: opened.fencing };
+        let waiting = self.connection(key).and_then(|connection| match &mut connection.phase {
+            Phase::Gated(gated) => gated.pending.take().map(|pending| (gated, pending)),
+            _ => None,
+        });
+        let Some((gated, pending)) = waiting else {
+            // Whoever asked is gone, or was sent away meanwhile: nobody else will end the session.
+            return self.env.submit(Command::Close { caller, resumable: false });
+        };
         gated.session = Some((opened.session, opened.fencing));
-        let Some(caller) = gated.caller(key) else { return };
         let (user, expires_at) = (gated.gate.subject().to_owned(), gated.gate.expires_at());
         let welcome = text::Welcome {
             session: opened.session,

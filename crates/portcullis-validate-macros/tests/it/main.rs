@@ -97,6 +97,20 @@ fn options_and_files() {
     assert!(shallow.check(b"[1]").is_ok() && shallow.check(b"[[1]]").is_err());
 }
 
+/// What the compiler of a program says at the schema.
+#[test]
+fn errors_name_the_keyword_and_its_place() {
+    let error =
+        |schema: &str| portcullis_validate::program::rust_source(schema, &Options::new()).unwrap_err();
+    let told = error(r#"{"properties": {"count": {"minimum": "zero"}}}"#);
+    assert!(told.contains("`minimum`") && told.contains("/properties/count/minimum"), "{told}");
+    assert!(!told.contains("Validator::compile"), "{told}");
+    let told = error(r#"{"properties": {"name": {"pattern": "^a"}}}"#);
+    assert!(told.contains("`pattern`") && told.contains("whether `Validator::compile` can"), "{told}");
+    assert!(error(r#"{"type": "strin"}"#).contains("`type`"));
+    assert!(error("{").contains("JSON"), "{}", error("{"));
+}
+
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".into()),
