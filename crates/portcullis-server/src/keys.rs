@@ -27,18 +27,21 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// After a failure, and between two fetches that unknown keys asked for.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
+/// An issuer, and where it publishes its keys: what is fetched from one place is never taken for another's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SourceId(pub(crate) String, String);
+
 /// Where the key set of an issuer is published.
 #[derive(Clone)]
 pub(crate) struct Source {
-    issuer: String,
-    url: String,
+    id: SourceId,
     refresh: Duration,
     agent: Agent,
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("issuer", &self.issuer).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Source").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -94,13 +97,19 @@ impl Source {
             .proxy(None)
             .tls_config(tls)
             .build();
-        Ok(Self { issuer: issuer.into(), url: url.into(), refresh, agent: Agent::new_with_config(config) })
+        let id = SourceId(issuer.into(), url.into());
+        Ok(Self { id, refresh, agent: Agent::new_with_config(config) })
+    }
+
+    /// Whose keys it is for, and where they are.
+    pub(crate) const fn id(&self) -> &SourceId {
+        &self.id
     }
 
     fn fetch(&self) -> Result<Vec<Key>, String> {
         let mut response = self
             .agent
-            .get(&self.url)
+            .get(&self.id.1)
             .header("accept", "application/json")
             .call()
             .map_err(|e| e.to_string())?;
@@ -171,7 +180,7 @@ pub(crate) fn start(shared: &Arc<Shared>, wake_workers: impl Fn() + Send + 'stat
     Ok(())
 }
 
-fn run(shared: &Weak<Shared>, mut known: HashMap<String, Known>, wake_workers: impl Fn()) {
+fn run(shared: &Weak<Shared>, mut known: HashMap<SourceId, Known>, wake_workers: impl Fn()) {
     loop {
         let Some(wanted) = shared.upgrade().map(|shared| shared.wanted_keys()) else { return };
         // The sources may change in a reload: they are looked at now and then.
@@ -186,13 +195,13 @@ fn run(shared: &Weak<Shared>, mut known: HashMap<String, Known>, wake_workers: i
 }
 
 /// Fetches what is due. Whether any keys came.
-fn fetch_due(shared: &Shared, known: &mut HashMap<String, Known>, unknown_key: bool) -> bool {
+fn fetch_due(shared: &Shared, known: &mut HashMap<SourceId, Known>, unknown_key: bool) -> bool {
     let mut came = false;
     let live = shared.live();
-    known.retain(|url, _| live.key_sources.iter().any(|source| source.url == *url));
+    known.retain(|id, _| live.key_sources.iter().any(|source| source.id == *id));
     for source in &live.key_sources {
         let now = clock::now();
-        let is_due = known.get(&source.url).is_none_or(|known| {
+        let is_due = known.get(&source.id).is_none_or(|known| {
             now >= known.next_at || (unknown_key && now >= known.fetched_at + RETRY_AFTER)
         });
         if !is_due {
@@ -200,20 +209,20 @@ fn fetch_due(shared: &Shared, known: &mut HashMap<String, Known>, unknown_key: b
         }
         let next_in = match source.fetch() {
             Ok(keys) => {
-                tracing::info!(issuer = source.issuer, keys = keys.len(), "key set fetched");
-                shared.put_keys(&source.issuer, keys);
+                tracing::info!(issuer = source.id.0, keys = keys.len(), "key set fetched");
+                shared.put_keys(&source.id, keys);
                 came = true;
                 source.refresh
             }
             Err(error) => {
                 // The keys that it had stay good.
-                tracing::warn!(issuer = source.issuer, error, "key set cannot be fetched");
+                tracing::warn!(issuer = source.id.0, error, "key set cannot be fetched");
                 shared.metrics().key_set_failed();
                 RETRY_AFTER.min(source.refresh)
             }
         };
         let now = clock::now();
-        known.insert(source.url.clone(), Known { fetched_at: now, next_at: now + next_in });
+        known.insert(source.id.clone(), Known { fetched_at: now, next_at: now + next_in });
     }
     came
 }

@@ -25,7 +25,7 @@ use rustls::ServerConfig;
 use crate::{
     clock,
     config::Secret,
-    keys::{Source, Wanted},
+    keys::{Source, SourceId, Wanted},
     metrics::Metrics,
     orders::Orders,
 };
@@ -93,6 +93,8 @@ const USERS_MAX: usize = 1 << 16;
 const REVOCATIONS_MAX: usize = 1 << 16;
 /// Tickets that wait for their connection.
 const TICKETS_MAX: usize = 1 << 16;
+/// Where tickets are given.
+pub(crate) const TICKET_PATH: &str = "/ticket";
 /// How long a ticket waits.
 pub(crate) const TICKET_LIFETIME: Duration = Duration::from_secs(30);
 
@@ -145,7 +147,7 @@ pub(crate) struct Shared {
     live: Mutex<Arc<Live>>,
     judge: Mutex<Option<Arc<Judge>>>,
     /// The keys that issuers published.
-    published_keys: Mutex<BTreeMap<String, Vec<Key>>>,
+    published_keys: Mutex<BTreeMap<SourceId, Vec<Key>>>,
     registers: Arc<Registers>,
     orders: Orders,
     /// Counts reloads, so that a worker looks at the lock only after one.
@@ -203,11 +205,14 @@ impl Shared {
 
     /// The judge of credentials by the configuration in force and the keys that issuers have published.
     fn appoint_judge(&self) {
-        let published = lock(&self.published_keys);
-        let judge = self.live().verifier.as_ref().map(|verifier| {
+        let (published, live) = (lock(&self.published_keys), self.live());
+        let judge = live.verifier.as_ref().map(|verifier| {
             let mut verifier = verifier.clone();
-            for (issuer, keys) in published.iter() {
-                verifier = verifier.with_keys(issuer, keys.clone());
+            // What was fetched from a place that the operator names no more is trusted no more.
+            for (issuer, keys) in
+                live.key_sources.iter().filter_map(|source| published.get_key_value(source.id()))
+            {
+                verifier = verifier.with_keys(&issuer.0, keys.clone());
             }
             Arc::new(Judge { verifier, shared: self.registers.clone() })
         });
@@ -216,8 +221,8 @@ impl Shared {
     }
 
     /// The keys that an issuer publishes now, in place of those that it published before.
-    pub(crate) fn put_keys(&self, issuer: &str, keys: Vec<Key>) {
-        lock(&self.published_keys).insert(issuer.into(), keys);
+    pub(crate) fn put_keys(&self, source: &SourceId, keys: Vec<Key>) {
+        lock(&self.published_keys).insert(source.clone(), keys);
         self.appoint_judge();
     }
 

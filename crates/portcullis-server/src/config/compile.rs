@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{path::Path, sync::Arc};
 
 use portcullis_auth::{
-    ChannelRule, ChannelRules, OriginPolicy, Scopes, Verify as _,
+    AuthError, ChannelRule, ChannelRules, OriginPolicy, Scopes, Verify as _,
     jwt::{Algorithm, Issuer, Key, Mint, Signer, SigningKey, Verifier, key_set},
 };
 use portcullis_gate::{ActionRule, Policy, Route};
@@ -13,7 +13,13 @@ use portcullis_proto::deflate::DeflateConfig;
 use rustls::ServerConfig;
 
 use super::{Config, ConfigError, Limits, Tls, model, read};
-use crate::{clock, keys::Source, log, shared::Live, tls};
+use crate::{
+    clock,
+    keys::Source,
+    log,
+    shared::{Live, TICKET_PATH},
+    tls,
+};
 
 /// Words that mark a secret as one that must never leave a desk.
 const PLACEHOLDERS: [&str; 4] = ["dev-", "change-me", "changeme", "secret"];
@@ -32,6 +38,9 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
         config.path.starts_with('/') && config.path.bytes().all(|b| b.is_ascii_graphic() && b != b'?');
     if !path_is_plain {
         return Err(ConfigError::value("path", "must start with `/` and hold no query"));
+    }
+    if config.path == TICKET_PATH {
+        return Err(ConfigError::value("path", "tickets are given there"));
     }
     refuse_zeros(&config.limits)?;
     if config.drain.spread.0 > config.drain.deadline.0 {
@@ -241,9 +250,18 @@ pub(crate) fn signer(config: &Config) -> Result<Signer, ConfigError> {
     let token = signer
         .mint(&Mint::new("check", now, Duration::from_secs(60)))
         .map_err(|error| ConfigError::value(place, error))?;
-    verifier(config)?.verify(now, token.as_bytes()).map_err(|error| {
-        ConfigError::value(place, format!("the keys of auth.issuer refuse its tokens: {}", error.code()))
-    })?;
+    let is_published = |issuer: &model::Issuer| {
+        issuer.name == sign.issuer && issuer.key_set.as_ref().is_some_and(|set| set.url.is_some())
+    };
+    match verifier(config)?.verify(now, token.as_bytes()) {
+        Ok(_) => {}
+        // The key may be among those that the issuer publishes, which are not fetched for this.
+        Err(AuthError::UnknownKey | AuthError::Algorithm) if config.auth.issuer.iter().any(is_published) => {}
+        Err(error) => {
+            let message = format!("the keys of auth.issuer refuse its tokens: {}", error.code());
+            return Err(ConfigError::value(place, message));
+        }
+    }
     Ok(signer)
 }
 

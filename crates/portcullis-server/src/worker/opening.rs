@@ -15,7 +15,7 @@ use super::{
     tickets,
     transport::Transport,
 };
-use crate::{run::Mode, web};
+use crate::{run::Mode, shared::TICKET_PATH, web};
 
 /// A response head with its fields fits here.
 const RESPONSE_HEAD_LEN_MAX: usize = 2 * 1_024;
@@ -108,7 +108,7 @@ fn decide_gate(env: &mut Env, outbound: &mut Outbound, request: &RequestHead<'_>
     {
         return respond(env, outbound, &asset);
     }
-    if request.path() == tickets::PATH {
+    if request.path() == TICKET_PATH {
         return tickets::answer(env, outbound, request, came.secure);
     }
     let (judge, certificate) = (env.judge.clone(), came.certificate(env));

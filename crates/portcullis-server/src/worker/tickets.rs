@@ -12,9 +12,6 @@ use super::{
 };
 use crate::shared::TICKET_LIFETIME;
 
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/ticket";
-
 /// Answers one request to the endpoint.
 pub(super) fn answer(
     env: &mut Env,

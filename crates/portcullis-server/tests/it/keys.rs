@@ -1,6 +1,7 @@
 //! Keys that an issuer publishes: fetched over TLS, changed without a restart, kept while they cannot be fetched.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     net::TcpListener,
     sync::{
@@ -165,6 +166,25 @@ fn keys_come_change_and_stay_while_the_issuer_is_away() {
     assert!(is_good(&server, &new));
 }
 
+/// An operator who takes a place out of the configuration trusts nothing more that came from it.
+#[test]
+fn a_place_that_is_no_longer_named_is_no_longer_trusted() {
+    let folder = Folder::new();
+    let (issuer, other) = (Issuer::start(&folder), Issuer::start(&folder));
+    let (one, two) = (pair(&folder, "one"), pair(&folder, "two"));
+    issuer.publish(&[&one]);
+    let key_set = |issuer: &Issuer| {
+        format!("url = \"https://localhost:{}/keys\", authorities = \"authority.pem\"", issuer.port)
+    };
+    // The authority is that of the issuer that was started last.
+    other.publish(&[&two]);
+    let server = Server::start(&["serve", "--config", &config(&folder, &key_set(&other)), "--workers", "1"]);
+    assert!(is_good(&server, &two));
+    config(&folder, &key_set(&issuer));
+    server.signal("HUP");
+    becomes(false, || is_good(&server, &two));
+}
+
 /// A token of a new key brings the fetch forward; a flood of forged ones brings no flood of fetches.
 #[test]
 fn an_unknown_key_asks_for_the_set_and_not_too_often() {
@@ -261,4 +281,22 @@ fn a_key_set_can_be_a_file() {
     assert!(is_good(&server, &one));
     folder.file("keys.json", r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#);
     refuses(&["check", "--config", &config], 2, &["key_set", "2048"]);
+}
+
+/// `portcullis token` and `check` do not fetch: a signing key whose public half is published is taken at its word.
+#[test]
+fn a_signing_key_may_be_a_published_one() {
+    let folder = Folder::new();
+    let one = pair(&folder, "one");
+    let text = fs::read_to_string(&one.config).unwrap();
+    let (before, rest) = text.split_once("[[auth.issuer.key]]").unwrap();
+    let sign = rest.split_once("[auth.sign]").unwrap().1;
+    let published = "key_set = { url = \"https://localhost:1/keys\" }\n";
+    let config = folder.file("published.toml", &format!("{before}{published}[auth.sign]{sign}"));
+    assert!(!token(&config, "alice").is_empty());
+    // One of another issuer is still a mistake.
+    let other = fs::read_to_string(&config)
+        .unwrap()
+        .replace("[auth.sign]\nissuer = \"issuer\"", "[auth.sign]\nissuer = \"other\"");
+    refuses(&["check", "--config", &folder.file("other.toml", &other)], 2, &["auth.sign", "issuer"]);
 }
