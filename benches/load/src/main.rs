@@ -34,6 +34,9 @@ struct Options {
     /// Worker threads of the server
     #[arg(long, default_value_t = 2)]
     workers: usize,
+    /// How long the last close frame may take after a revocation or an `exp`, in milliseconds
+    #[arg(long, default_value_t = 1_000)]
+    close_max: u64,
     /// The program
     #[arg(long, default_value = "target/release/portcullis")]
     program: PathBuf,
@@ -87,7 +90,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     let told = clock::now().saturating_duration_since(start);
     crowd.await_close(start, Duration::from_secs(10), 4401)?;
     println!("revocation of all: answered after {:.0} ms ({answer})", told.as_secs_f64() * 1e3);
-    println!("  from the request to the close frame: {}", Percentiles::of(crowd.times(Outcome::Closed)));
+    let closed = Percentiles::of(crowd.times(Outcome::Closed));
+    println!("  from the request to the close frame: {closed}");
+    closed.check(options.close_max)?;
     crowd.leave_all()?;
 
     // The next second's tokens are new credentials again.
@@ -138,6 +143,15 @@ impl Percentiles {
             time.map_or(0.0, |time| time.as_secs_f64() * 1e3)
         };
         Self { half: at(50), most: at(99), longest: at(100) }
+    }
+
+    /// Whether the longest of them is within a bound.
+    fn check(&self, max_ms: u64) -> Result<(), Failure> {
+        let bound = Duration::from_millis(max_ms).as_secs_f64() * 1e3;
+        if self.longest <= bound {
+            return Ok(());
+        }
+        Err(format!("the last close frame took {:.0} ms, {max_ms} ms are allowed", self.longest).into())
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn all(report: &mut Report) {
     instructions::check(report, false);
     end_to_end(report);
     tls_audit(report);
+    load(report);
     autobahn(report, &[]);
     fuzz::smoke(report, 5);
 }
@@ -74,6 +75,16 @@ pub(crate) fn tls_audit(report: &mut Report) {
     }
     // The script builds the server and installs the two: pip into an environment of its own, and apt.
     report.step("TLS audit", Command::new("bash").arg(script).current_dir(root()));
+}
+
+/// A small storm: every client comes in, and revocations and expiries close all of them within a second.
+fn load(report: &mut Report) {
+    report.step("load, the server", cargo().args(["build", "--quiet", "-p", "portcullis-server"]));
+    let folder = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+    let program = format!("{folder}/debug/portcullis");
+    let run =
+        ["run", "--quiet", "-p", "portcullis-load", "--", "--connections", "500", "--program", &program];
+    report.step("load", cargo().args(run));
 }
 
 /// All cases of the Autobahn suite, against the server and the client (with both engines of compression); with `--full`
