@@ -134,7 +134,7 @@ function showLatency(ms) {
   if (ms === undefined) return;
   latencies.push(ms);
   if (latencies.length > 40) latencies.shift();
-  const top = Math.max(...latencies) * 1.25;
+  const top = Math.max(...latencies, 1) * 1.25; // A round trip may take no whole millisecond.
   const x = (i) => 200 - (latencies.length - 1 - i) * (200 / 39);
   const line = latencies.map((value, i) => `${i ? 'L' : 'M'}${x(i).toFixed(1)} ${(43 - (value / top) * 40).toFixed(1)}`).join('');
   $('spark').querySelector('.line').setAttribute('d', line);
