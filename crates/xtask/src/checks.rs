@@ -1,8 +1,10 @@
 //! What is checked without running the code.
 
+use std::path::PathBuf;
+
 use crate::packages::{self, cargo};
 use crate::report::Report;
-use crate::setup;
+use crate::{root, setup};
 
 pub(crate) fn fmt(report: &mut Report) {
     report.step("format", cargo().args(["fmt", "--all", "--check"]));
@@ -39,12 +41,18 @@ pub(crate) fn docs(report: &mut Report) {
 
 /// Whether what is meant for the registry can go there: each crate is built from its package alone.
 pub(crate) fn packages(report: &mut Report) {
+    // Cargo keeps the sources of packages by the folder that they were packed in and by their version: in the same folder
+    // a crate that has changed since would be built against the neighbours of an earlier run.
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let folder = target.join(format!("packages-{}", std::process::id()));
     let mut command = cargo();
-    command.args(["publish", "--dry-run", "--allow-dirty"]);
+    command.args(["publish", "--dry-run", "--allow-dirty", "--target-dir"]).arg(&folder);
     for name in ["time", "proto", "limit", "validate", "validate-macros", "seal", "tokio"] {
         command.args(["-p", &format!("portcullis-{name}")]);
     }
     report.step("packages", &mut command);
+    // Nothing in it is of use again; what cannot be removed is only in the way.
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 pub(crate) fn deny(report: &mut Report) {
