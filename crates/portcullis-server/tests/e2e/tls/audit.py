@@ -17,7 +17,9 @@ LOOKED_AT = {"SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "cipher_ord
 def testssl(report):
     found = json.loads(Path(report).read_text())
     missing = LOOKED_AT - {entry["id"] for entry in found}
-    above = [e for e in found if e["severity"] not in {"OK", "INFO"} and e["id"] not in OF_THE_TOOL]
+    # A warning says that the tool could not tell, as on a busy machine. What has to be told is told above, or by sslyze.
+    counts = lambda e: e["severity"] != "WARN" or e["id"] in LOOKED_AT
+    above = [e for e in found if e["severity"] not in {"OK", "INFO"} and e["id"] not in OF_THE_TOOL and counts(e)]
     problems = [f"not looked at: {name}" for name in sorted(missing)]
     problems += [f"{entry['severity']} {entry['id']}: {entry['finding']}" for entry in above]
     return len(found), problems
