@@ -12,7 +12,7 @@ export interface Options {
   token: string | ((why: 'connect' | 'expired' | 'refresh') => string | Promise<string>);
   /** How the token travels. Default: 'subprotocol'. */
   auth?: 'subprotocol' | 'message';
-  /** From the attempt to connect to `welcome`. Default: 10,000. */
+  /** From the attempt to connect (the token included) to `welcome`. Default: 10,000. */
   connectTimeout?: number;
   /** How long nothing may arrive before the peer is asked for a sign of life. Default: 20,000. */
   pingInterval?: number;
@@ -22,14 +22,14 @@ export interface Options {
   backoffBase?: number;
   /** Default: 30,000. */
   backoffCap?: number;
-  /** How long a connection must have lasted before the attempts count from 0 again. Default: 10,000. */
+  /** How long a connection must have been online before the attempts count from 0 again. Default: 10,000. */
   stableAfter?: number;
   /** How long before its `exp` a token is replaced on the live connection. Default: 60,000. */
   refreshBefore?: number;
   /** Messages that wait to be sent. Default: 256. */
   outboxMax?: number;
-  /** What happens to one too many. Default: 'reject'. */
-  outboxPolicy?: 'reject' | 'drop-oldest';
+  /** What happens to one too many: it is refused as `outbox_full`, or the oldest is. Default: 'refuse'. */
+  outboxPolicy?: 'refuse' | 'drop-oldest';
   /** Messages sent and not yet acknowledged. Default: 32. */
   inFlightMax?: number;
   /** A larger message is refused here, because it would cost the connection there. Default: 65,536. */
@@ -42,6 +42,17 @@ export interface Options {
     clearTimeout(timer: unknown): void;
   };
   random?: () => number;
+  /** Where `offline`, `online`, `resume` and `pageshow` are told. Default: the window, where there is one. */
+  page?: Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
+}
+
+export interface SendOptions {
+  channel?: string;
+  /**
+   * The message takes the place of the one that still waits unsent with the same action, channel and key, which is refused
+   * as `conflated`: for values of which only the latest counts.
+   */
+  key?: string;
 }
 
 export type State = 'idle' | 'connecting' | 'online' | 'waiting' | 'closed';
@@ -52,7 +63,7 @@ export interface Events {
     previous: State;
     code?: number;
     reason?: string;
-    /** With 'waiting': until when (in the clock's time), and for how long. */
+    /** With 'waiting': until when (in the clock's time), and for how long; longer while offline. */
     retryAt?: number;
     delay?: number;
     attempt?: number;
@@ -69,6 +80,8 @@ export interface Events {
     recovered?: boolean;
     last_id: number;
   };
+  /** A new token has changed what is allowed. */
+  renewed: { expires_at: number; scopes: string[] };
   message: {
     channel?: string;
     epoch?: string;
@@ -79,11 +92,22 @@ export interface Events {
     timestamp: number;
   };
   subscribed: { channel: string; recovered: boolean; users: string[]; userCount: number };
+  /** By the server too, when a new token no longer opens the channel: then it is given up. */
   unsubscribed: { channel: string };
   presence: { channel: string; joined: string[]; left: string[]; users: string[]; userCount: number };
   /** Events between the two positions were lost: the log no longer had them. */
   gap: { channel: string; from: Position; to: Position };
-  refused: { code: string; id?: number; retryAfter?: number; pointer?: string; keyword?: string; message: string };
+  refused: {
+    code: string;
+    id?: number;
+    channel?: string;
+    /** The one that would have been needed. */
+    scope?: string;
+    retryAfter?: number;
+    pointer?: string;
+    keyword?: string;
+    message: string;
+  };
   latency: { ms: number };
   close: { code: number; reason: string; clean: boolean; policy: 'retry' | 'token' | 'stop' };
 }
@@ -92,10 +116,15 @@ export class PortcullisEvent<T = unknown> extends Event {
   readonly detail: T;
 }
 
-/** `code` is one of the server's, or of this client's: `closed`, `message_too_big`, `outbox_full`, `unsubscribed`, `not_connected`. */
+/**
+ * `code` is one of the server's, or of this client's: `closed`, `conflated`, `message_too_big`, `outbox_full`,
+ * `unsubscribed`, `not_connected`.
+ */
 export class PortcullisError extends Error {
   readonly code: string;
   readonly id?: number;
+  readonly channel?: string;
+  readonly scope?: string;
   readonly retryAfter?: number;
   readonly pointer?: string;
   readonly keyword?: string;
@@ -109,9 +138,12 @@ export class Portcullis extends EventTarget {
   readonly pending: number;
   users(channel: string): string[];
   userCount(channel: string): number;
+  /** Connects; while waiting, now. */
   connect(): void;
+  /** Ends the session. What is pending is refused as `closed`. */
   close(code?: number, reason?: string): void;
-  send(action: string, payload?: unknown, options?: { channel?: string }): Promise<{ id: number }>;
+  /** Resolves when acknowledged, rejects with a PortcullisError when refused. */
+  send(action: string, payload?: unknown, options?: SendOptions): Promise<{ id: number }>;
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   sendRaw(data: string | ArrayBufferLike | ArrayBufferView): void;

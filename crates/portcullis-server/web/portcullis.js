@@ -3,28 +3,19 @@
 // It keeps one session alive over many connections: it authenticates, subscribes, sends with acknowledgement, notices a
 // dead peer, reconnects with full-jitter back-off and resumes where it was. The wire protocol is in PROTOCOL.md.
 
-/** What may be changed, with its default. Times in milliseconds, sizes in bytes. */
+/** What may be changed, with its default; portcullis.d.ts says what each is. Times in milliseconds, sizes in bytes. */
 const DEFAULTS = {
-  /** How the credential travels: 'subprotocol' (with the upgrade) or 'message' (as the first message). */
   auth: 'subprotocol',
-  /** From the attempt to connect to `welcome`. */
   connectTimeout: 10_000,
-  /** How long nothing may arrive before the peer is asked, and how long it then has. */
   pingInterval: 20_000,
   pongTimeout: 8_000,
-  /** Full jitter: a delay between 0 and min(cap, base × 2^attempt). */
   backoffBase: 500,
   backoffCap: 30_000,
-  /** How long a connection must have lasted before the attempts count from 0 again. */
   stableAfter: 10_000,
-  /** How long before `exp` a new token is asked for. */
   refreshBefore: 60_000,
-  /** Messages that wait to be sent, and what happens to one too many: 'reject' it, or 'drop-oldest'. */
   outboxMax: 256,
-  outboxPolicy: 'reject',
-  /** Messages sent and not yet acknowledged. */
+  outboxPolicy: 'refuse',
   inFlightMax: 32,
-  /** The server's own limit: a larger message would cost the connection (1009). */
   messageMax: 65_536,
 };
 
@@ -33,6 +24,9 @@ const RETRIED = new Set([1001, 1006, 1011, 1012, 1013, 4408, 4430]);
 const NEVER_OF_A_SUBSCRIPTION = new Set(['not_subscribed', 'stale', 'unknown_user', 'event_too_big']);
 const TIMER_MAX = 2 ** 31 - 1;
 const PAUSE_MAX = 30_000;
+const SLOT_MAX = 600_000;
+/** What a page is told about itself and the network. */
+const TOLD = ['offline', 'online', 'resume', 'pageshow'];
 
 /** A message that the server, or this client on its behalf, refused. `code` is stable. */
 export class PortcullisError extends Error {
@@ -74,13 +68,13 @@ function expiryOf(token) {
   }
 }
 
-/** `retry_after_ms` of a restarting server's close reason. */
-function retryAfterOf(reason) {
+/** The slot that a restarting server's close reason gives: `retry_after_ms`. */
+function slotOf(code, reason) {
   try {
-    const ms = JSON.parse(reason).retry_after_ms;
-    return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, TIMER_MAX) : 0;
+    const ms = code === 1012 ? JSON.parse(reason).retry_after_ms : undefined;
+    return ms >= 0 ? Math.min(ms, SLOT_MAX) : undefined;
   } catch {
-    return 0;
+    return undefined;
   }
 }
 
@@ -93,13 +87,15 @@ const systemClock = {
 /**
  * A session with a Portcullis server.
  *
- * Events: `state`, `welcome`, `message`, `presence`, `subscribed`, `unsubscribed`, `gap`, `refused`, `latency`, `close`.
+ * Events: `state`, `welcome`, `renewed`, `message`, `presence`, `subscribed`, `unsubscribed`, `gap`, `refused`, `latency`,
+ * `close`.
  */
 export class Portcullis extends EventTarget {
   #url;
   #options;
   #clock;
   #random;
+  #page;
   #WebSocket;
   #tokenOf;
 
@@ -107,6 +103,8 @@ export class Portcullis extends EventTarget {
   #socket = null;
   #serial = 0; // Of the attempt: what belongs to an older one is ignored.
   #attempt = 0;
+  #retryAt = 0;
+  #offline = false; // So the page was told.
   #timers = new Map();
   #token; // The last one used, never stored anywhere else.
   #expired; // The one that the server called expired.
@@ -127,11 +125,12 @@ export class Portcullis extends EventTarget {
 
   /**
    * @param {string|URL} url `wss://host/ws`
-   * @param {object} options `token`: a JWT, or a function (may be async; told why: 'connect',
-   *   'expired' or 'refresh') that fetches one; `WebSocket`, `clock`, `random`: for tests; the rest is in DEFAULTS
+   * @param {object} options `token`: a JWT, or a function that fetches one; `WebSocket`, `clock`, `random`, `page`: for
+   *   tests; the rest is in DEFAULTS
    */
-  constructor(url, { token, WebSocket = globalThis.WebSocket, clock = systemClock, random = Math.random, ...rest }) {
+  constructor(url, options) {
     super();
+    const { token, WebSocket = globalThis.WebSocket, clock = systemClock, random = Math.random, page = globalThis, ...rest } = options;
     for (const name of Object.keys(rest)) {
       if (!(name in DEFAULTS)) throw new TypeError(`unknown option ${name}`);
     }
@@ -139,6 +138,7 @@ export class Portcullis extends EventTarget {
     this.#options = { ...DEFAULTS, ...rest };
     this.#clock = clock;
     this.#random = random;
+    this.#page = page;
     this.#WebSocket = WebSocket;
     this.#tokenOf = typeof token === 'function' ? token : () => token;
   }
@@ -167,7 +167,7 @@ export class Portcullis extends EventTarget {
     this.#open();
   }
 
-  /** Ends the session. What is still pending is rejected with `closed`. */
+  /** Ends the session. What is still pending is refused as `closed`. */
   close(code = 1000, reason = '') {
     this.#drop(code, reason);
     this.#session = null;
@@ -177,15 +177,19 @@ export class Portcullis extends EventTarget {
   /**
    * Sends one message. Resolves when the server has acknowledged it, rejects with a {@link PortcullisError} when it was
    * refused. It survives reconnects; should the session be lost meanwhile, it may arrive twice, but never not at all.
+   * With a `key` it takes the place of the one that waits unsent with the same action, channel and key.
    */
-  send(action, payload = {}, { channel } = {}) {
+  send(action, payload = {}, { channel, key } = {}) {
     return new Promise((resolve, reject) => {
-      const entry = { action, payload, channel, id: 0, resolve, reject };
+      const entry = { action, payload, channel, key, id: 0, resolve, reject };
       if (this.#state === 'closed') return reject(new PortcullisError('closed'));
       const len = new TextEncoder().encode(this.#encode(entry, Number.MAX_SAFE_INTEGER)).length;
       if (len > this.#options.messageMax) {
         return reject(new PortcullisError('message_too_big', undefined, { len, lenMax: this.#options.messageMax }));
       }
+      const same = (other) => other.key === key && other.action === action && other.channel === channel;
+      const at = key === undefined ? -1 : this.#queue.findIndex(same);
+      if (at >= 0) return this.#queue.splice(at, 1, entry)[0].reject(new PortcullisError('conflated'));
       if (this.#queue.length >= this.#options.outboxMax) {
         if (this.#options.outboxPolicy !== 'drop-oldest') return reject(new PortcullisError('outbox_full'));
         this.#queue.shift().reject(new PortcullisError('outbox_full'));
@@ -241,8 +245,9 @@ export class Portcullis extends EventTarget {
   async #open() {
     const serial = ++this.#serial;
     this.#clear();
-    this.#enter('connecting', { attempt: this.#attempt });
+    for (const type of TOLD) this.#page.addEventListener?.(type, this.#told, true);
     this.#after('connect', this.#options.connectTimeout, () => this.#lost(1006, 'connect_timeout'));
+    this.#enter('connecting', { attempt: this.#attempt });
     const token = await this.#fetchToken(this.#expired === undefined ? 'connect' : 'expired');
     if (serial !== this.#serial) return; // Closed, or timed out, meanwhile.
     if (token === undefined) return this.#lost(1006, 'no_token'); // Its source is out of reach: later, perhaps.
@@ -306,26 +311,45 @@ export class Portcullis extends EventTarget {
   }
 
   #ended({ code, reason = '', wasClean = false }) {
-    this.#serial++;
+    const serial = ++this.#serial;
     this.#socket = null;
     this.#clear();
     for (const entry of this.#channels.values()) entry.live = entry.asked = false;
     const policy = closePolicy(code, reason);
     this.#emit('close', { code, reason, clean: wasClean, policy });
+    if (serial !== this.#serial) return; // Closed by who was told.
     if (policy === 'stop') return this.#stop({ code, reason });
     if (policy === 'token') this.#expired = this.#token;
-    const delay = Math.max(
-      backoff(this.#attempt, this.#random, this.#options.backoffBase, this.#options.backoffCap),
-      code === 1012 ? retryAfterOf(reason) : 0,
-    );
+    const jitter = backoff(this.#attempt, this.#random, this.#options.backoffBase, this.#options.backoffCap);
+    const slot = slotOf(code, reason);
+    // The server has spread the slots: the first attempt keeps to its own exactly.
+    const delay = this.#attempt === 0 ? (slot ?? jitter) : Math.max(slot ?? 0, jitter);
     this.#attempt += 1;
-    this.#after('retry', delay, () => this.#open());
-    this.#enter('waiting', { code, reason, delay, retryAt: this.#clock.now() + delay, attempt: this.#attempt });
+    this.#retryAt = this.#clock.now() + delay;
+    this.#wait();
+    this.#enter('waiting', { code, reason, delay, retryAt: this.#retryAt, attempt: this.#attempt });
   }
+
+  /** Nothing is tried while offline; and a timer that slept is set by the clock. */
+  #wait() {
+    if (this.#offline) this.#cancel('retry');
+    else this.#after('retry', Math.max(this.#retryAt - this.#clock.now(), 0), () => this.#open());
+  }
+
+  #told = ({ type, persisted }) => {
+    if (type === 'pageshow' && !persisted) return;
+    if (type === 'offline') this.#offline = true;
+    else if (type === 'online') this.#offline = false;
+    else this.#pingSent = 0; // Whatever was asked before the freeze is asked anew.
+    if (this.#state === 'waiting') return type === 'online' ? this.#open() : this.#wait();
+    if (type !== 'online') this.ping();
+  };
 
   #stop(detail) {
     this.#serial++;
     this.#clear();
+    for (const type of TOLD) this.#page.removeEventListener?.(type, this.#told, true);
+    this.#offline = false;
     if (this.#state === 'closed') return;
     const left = [...this.#inFlight.splice(0), ...this.#queue.splice(0)];
     this.#enter('closed', detail);
@@ -354,6 +378,7 @@ export class Portcullis extends EventTarget {
       case 'subscribed': return this.#subscribed(message);
       case 'unsubscribed': return this.#unsubscribed(message);
       case 'presence': return this.#presence(message);
+      case 'renewed': return this.#renewed(message);
       case 'event': return this.#event(message);
       case 'ack': return this.#answered(message.id);
       case 'error': return this.#refused(message);
@@ -379,6 +404,7 @@ export class Portcullis extends EventTarget {
     this.#paused = false;
     this.#enter('online', { user: message.user, resumed });
     this.#emit('welcome', message);
+    if (!this.#socket) return;
     this.#after('stable', this.#options.stableAfter, () => (this.#attempt = 0));
     this.#refreshAt(message.expires_at * 1000);
     this.#watch();
@@ -412,8 +438,14 @@ export class Portcullis extends EventTarget {
   }
 
   #unsubscribed(message) {
-    if (!this.#channels.get(message.channel)?.wanted) this.#channels.delete(message.channel);
+    // While it is asked for, this answers an earlier `unsubscribe`.
+    if (this.#channels.get(message.channel)?.live) this.#channels.delete(message.channel);
     this.#emit('unsubscribed', message);
+  }
+
+  #renewed(message) {
+    this.#refreshAt(message.expires_at * 1000);
+    this.#emit('renewed', message);
   }
 
   #presence({ channel, joined = [], left = [] }) {
@@ -466,27 +498,27 @@ export class Portcullis extends EventTarget {
     this.#flush();
   }
 
-  #refused({ id, code, retry_after_ms: retryAfter, pointer, keyword, ...rest }) {
-    const fields = { id, retryAfter, pointer, keyword };
+  #refused({ id, code, channel, scope, retry_after_ms: retryAfter, pointer, keyword }) {
+    const fields = { id, channel, scope, retryAfter, pointer, keyword };
     const error = new PortcullisError(code, pointer === undefined ? code : `${code}: ${keyword} at ${pointer || '/'}`, fields);
     if (code === 'rate_limited') this.#pause(retryAfter ?? 1000);
     const at = id === undefined ? -1 : this.#inFlight.findIndex((entry) => entry.id === id);
     if (at >= 0) {
       this.#inFlight.splice(at, 1)[0].reject(error);
     } else if (id === undefined) {
-      this.#refusedUnnamed(error, rest.channel);
+      this.#refusedUnnamed(error);
     }
     this.#emit('refused', { code, ...fields, message: error.message });
     this.#flush();
   }
 
   /** A refusal that names no message: of a subscription, or of a message that was not read at all. */
-  #refusedUnnamed(error, channel) {
+  #refusedUnnamed(error) {
     if (error.code === 'rate_limited') {
       if (this.#inFlight.length > 0) {
         this.#unattributed = Math.min(this.#unattributed + 1, this.#inFlight.length);
         // Should no later answer come, silence tells the same.
-        this.#after('unattributed', (error.retryAfter ?? 0) + 2_000, () => {
+        this.#after('unattributed', (error.retryAfter ?? 1_000) + 2_000, () => {
           while (this.#unattributed > 0 && this.#inFlight.length > 0) {
             this.#settleEntry(this.#inFlight.shift(), false);
           }
@@ -497,7 +529,7 @@ export class Portcullis extends EventTarget {
     }
     if (NEVER_OF_A_SUBSCRIPTION.has(error.code)) return;
     for (const [name, entry] of this.#channels) {
-      if (!entry.asked || (channel !== undefined && channel !== name)) continue;
+      if (!entry.asked || (error.channel ?? name) !== name) continue;
       this.#channels.delete(name);
       return this.#settle(entry, error);
     }
@@ -532,6 +564,7 @@ export class Portcullis extends EventTarget {
   /** Asks for a channel, from the last position seen. */
   #ask(channel, entry) {
     entry.asked = true;
+    entry.live = false;
     this.#write({ type: 'subscribe', channel, since: entry.position ?? undefined });
   }
 
@@ -553,11 +586,11 @@ export class Portcullis extends EventTarget {
     this.#received = this.#clock.now();
     this.#pingSent = 0;
     const look = () => {
-      const silent = this.#clock.now() - this.#received;
-      if (silent >= this.#options.pingInterval) this.ping();
-      this.#after('watch', Math.max(this.#options.pingInterval - silent, this.#options.pongTimeout), look);
+      const left = this.#received + this.#options.pingInterval - this.#clock.now();
+      if (left <= 0) this.ping();
+      this.#after('watch', left > 0 ? left : this.#options.pingInterval, look);
     };
-    this.#after('watch', this.#options.pingInterval, look);
+    look();
   }
 
   #pongDue() {

@@ -1,6 +1,10 @@
 // The browser client against a scripted server, in virtual time: no socket, no clock, no chance.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 import { Portcullis, backoff, closePolicy } from '../../web/portcullis.js';
 
@@ -422,4 +426,77 @@ test('a message over the limit is refused here: there it would cost the connecti
 
 test('an unknown option is an error, not a surprise', () => {
   assert.throws(() => new Portcullis('wss://host/ws', { token: 't', pingIntervall: 1 }), /pingIntervall/);
+});
+
+test('a listener that closes is obeyed, whatever it was told', async () => {
+  for (const [kind, when] of [['connecting', 'state'], ['online', 'state'], ['welcome', 'welcome'], ['close', 'close'], ['waiting', 'state']]) {
+    const w = world();
+    w.client.addEventListener(when, ({ detail }) => (when !== 'state' || detail.state === kind) && w.client.close());
+    w.client.subscribe('c').catch(() => {});
+    w.client.connect();
+    await settled();
+    w.socket?.welcome();
+    w.socket?.end(1006);
+    await w.clock.advance(3_600_000);
+    assert.equal(w.client.state, 'closed', kind);
+    assert.equal(w.clock.armed, 0, kind);
+    assert.ok(w.sockets.length <= 1, kind);
+  }
+});
+
+test('what the page is told is listened to only while there is a session, and a plain pageshow means nothing', async () => {
+  const page = new EventTarget();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = page;
+  page.addEventListener = (...all) => (listeners++, addEventListener.apply(page, all));
+  page.removeEventListener = (...all) => (listeners--, removeEventListener.apply(page, all));
+  const w = world({ page });
+  assert.equal(listeners, 0);
+  await w.start();
+  page.dispatchEvent(new Event('pageshow'));
+  assert.deepEqual(w.socket.sent, []);
+  page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+  assert.deepEqual(w.socket.sent.map(({ action }) => action), ['ping']);
+  page.dispatchEvent(new Event('offline'));
+  w.client.close();
+  assert.equal(listeners, 0);
+  // Nobody told it of coming online again: what it was told before the end counts no longer.
+  w.client.connect();
+  await settled();
+  w.socket.end(1006);
+  await w.clock.advance(500);
+  assert.equal(w.sockets.length, 3);
+});
+
+test('a refusal gives the fields that it is about, and nothing else of what the peer wrote', async () => {
+  const w = world();
+  await w.start();
+  const sent = w.client.send('chat', {}).catch((error) => error);
+  w.socket.onmessage({ data: '{"type":"error","code":"forbidden","id":1,"scope":"chat:write","__proto__":{"x":1},"stack":"no"}' });
+  const error = await sent;
+  assert.equal(error.name, 'PortcullisError');
+  assert.equal(error.scope, 'chat:write');
+  assert.equal(error.x, undefined);
+  assert.notEqual(error.stack, 'no');
+});
+
+// --- the package ---
+
+const web = fileURLToPath(new URL('../../web/', import.meta.url));
+
+test('the client is at most 8,000 bytes compressed', () => {
+  const { length } = gzipSync(readFileSync(`${web}portcullis.js`), { level: 9 });
+  assert.ok(length <= 8_000, `${length} bytes`);
+});
+
+test('the package has the version of the workspace, and the files that are meant', () => {
+  const manifest = JSON.parse(readFileSync(`${web}package.json`, 'utf8'));
+  const [, version] = readFileSync(`${web}../../../Cargo.toml`, 'utf8').match(/\[workspace\.package\]\nversion = "(.*)"/);
+  assert.equal(manifest.version, version);
+  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: web, stdio: ['ignore', 'pipe', 'ignore'] }));
+  const files = packed.files.map(({ path }) => path).sort();
+  assert.deepEqual(files, ['README.md', 'package.json', 'portcullis.d.ts', 'portcullis.js', 'seal.d.ts', 'seal.js']);
+  for (const { types, default: file } of Object.values(manifest.exports)) {
+    for (const path of [types, file]) assert.ok(files.includes(path.replace('./', '')), path);
+  }
 });
