@@ -117,6 +117,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An event as a log kept it.
+    #[must_use]
+    pub const fn new(offset: u64, data: Box<[u8]>) -> Self {
+        Self { offset, data }
+    }
+
     /// Its place: 1 for the first of an epoch.
     #[must_use]
     pub const fn offset(&self) -> u64 {

@@ -74,6 +74,12 @@ impl ResumeToken {
         Self(bytes)
     }
 
+    /// The bytes, to be kept where only the server reads.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// From its text form; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -118,6 +124,12 @@ impl Epoch {
         Self(number)
     }
 
+    /// Its number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
     /// From its text form; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -153,6 +165,20 @@ impl Position {
 /// Grows with every connection that takes a session over. A command that carries an older one changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fencing(pub(crate) u64);
+
+impl Fencing {
+    /// As it was kept.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
 
 /// A worker or machine that connections hang on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -31,7 +31,7 @@ mod subscribers;
 #[cfg(feature = "alloc")]
 pub use {
     boundary::{Backend, Caller, Command, Completion, Entry, Refusal, Resume, Target},
-    memory::{MemoryBackend, SessionInfo},
+    memory::{Changes, MemoryBackend, SessionInfo, StoredLog, StoredSession},
     subscribers::Subscribers,
 };
 pub use {

@@ -113,6 +113,11 @@ impl Channel {
         true
     }
 
+    /// Who is present has always been, for all that anybody here was told.
+    pub(super) fn forget_presence_changes(&mut self) {
+        self.changed.clear();
+    }
+
     /// The first users by name, for an answer.
     pub(super) fn list_users(&mut self, count_max: usize) -> Vec<Arc<str>> {
         self.listings += 1;

@@ -85,6 +85,23 @@ impl Log {
         (bytes <= config.recovery_bytes_max).then(|| entries.map(|(_, entry)| entry.clone()).collect())
     }
 
+    /// The events behind `offset`, with the moments at which they came.
+    pub(super) fn behind(&self, offset: u64) -> Vec<(Instant, Arc<Entry>)> {
+        let new = usize::try_from(self.last.saturating_sub(offset)).unwrap_or(usize::MAX);
+        self.entries.range(self.entries.len().saturating_sub(new)..).cloned().collect()
+    }
+
+    /// The offset of the oldest event that is kept, or that of the next event when none is.
+    pub(super) fn first(&self) -> u64 {
+        self.entries.front().map_or(self.last + 1, |(_, entry)| entry.offset)
+    }
+
+    /// A log as it was; `entries` end at `last` and have no holes.
+    pub(super) fn restored(epoch: Epoch, last: u64, entries: Vec<(Instant, Arc<Entry>)>) -> Self {
+        let bytes = entries.iter().map(|(_, entry)| cost(entry.data.len())).sum();
+        Self { epoch, last, entries: entries.into(), bytes }
+    }
+
     fn forget_oldest(&mut self) {
         if let Some((_, entry)) = self.entries.pop_front() {
             self.bytes -= cost(entry.data.len());

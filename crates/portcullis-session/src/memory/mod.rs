@@ -1,6 +1,7 @@
 //! The backend in memory: for one machine, for tests, and as the model that the others are held to.
 
 mod channel;
+mod journal;
 mod log;
 mod publish;
 mod session;
@@ -20,6 +21,8 @@ use crate::{
     random::Random,
 };
 use channel::Channel;
+use journal::Journal;
+pub use journal::{Changes, StoredLog, StoredSession};
 use session::Session;
 
 /// What becomes due.
@@ -79,6 +82,8 @@ pub struct MemoryBackend {
     log_bytes: usize,
     due: BTreeSet<(Instant, Due)>,
     completions: VecDeque<(NodeId, Completion)>,
+    /// What changed, where somebody keeps it.
+    journal: Option<Journal>,
 }
 
 impl MemoryBackend {
@@ -94,6 +99,7 @@ impl MemoryBackend {
             log_bytes: 0,
             due: BTreeSet::new(),
             completions: VecDeque::new(),
+            journal: None,
         }
     }
 
@@ -167,6 +173,7 @@ impl MemoryBackend {
 
     fn make_channel(&mut self, name: &str) {
         let (name, epoch) = (Arc::<str>::from(name), Epoch::new(self.random.next()));
+        self.note_channel(&name, 0);
         self.channels.insert(name.clone(), Channel::new(name, epoch));
     }
 
@@ -201,6 +208,7 @@ impl MemoryBackend {
 
     fn forget_channel(&mut self, name: &str) {
         let Some(channel) = self.channels.remove(name) else { return };
+        self.note_channel(&channel.name, 0);
         self.log_bytes -= channel.log.bytes();
         let presence = channel.presence_at.map(|at| (at, Due::Presence(channel.name.clone())));
         let expiry = channel.expiry_at.map(|at| (at, Due::Expiry(channel.name.clone())));
@@ -222,7 +230,9 @@ impl MemoryBackend {
         channel.expiry_at = None;
         let before = channel.log.bytes();
         channel.log.expire(now, &self.config);
+        let (name, last) = (&channel.name.clone(), channel.log.end().offset);
         self.log_bytes -= before - channel.log.bytes();
+        self.note_channel(name, last);
         self.schedule_expiry(name);
         self.drop_if_over(name);
     }

@@ -47,6 +47,7 @@ impl MemoryBackend {
         // Only what was applied counts: a refused message may come again under its id.
         if let (Some(id), Ok(session)) = (id, self.held(caller)) {
             session.last_id = id;
+            self.note_session(caller.session);
         }
         self.complete(node, Completion::Published { connection, id, position: Some(position) });
         Ok(())
@@ -87,11 +88,13 @@ impl MemoryBackend {
         let config = self.config;
         let free = config.log_bytes_total_max.saturating_sub(self.log_bytes);
         let channel = self.channel_or_new(name)?;
-        let before = channel.log.bytes();
+        let (before, name) = (channel.log.bytes(), &channel.name.clone());
+        let last = channel.log.end().offset;
         let entry = channel.log.append(now, &config, free, data);
         let (after, position) = (channel.log.bytes(), channel.log.end());
         self.log_bytes = self.log_bytes + after - before;
-        if let Some(channel) = self.channels.get(name) {
+        self.note_channel(name, last);
+        if let Some(channel) = self.channels.get(&**name) {
             let event = |node| {
                 let (channel, entry) = (channel.name.clone(), entry.clone());
                 (node, Completion::Event { channel, epoch: position.epoch, entry })

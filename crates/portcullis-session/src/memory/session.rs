@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use portcullis_time::Instant;
 
-use super::{Due, MemoryBackend, subscribe::own_channel};
+use super::{Due, MemoryBackend, journal::StoredSession, subscribe::own_channel};
 use crate::{
     Arc,
     boundary::{Caller, Completion, Refusal, Resume},
@@ -23,6 +23,9 @@ pub(super) struct Held {
 pub(super) struct Session {
     pub(super) user: Arc<str>,
     token: ResumeToken,
+    /// The secret that brought the session here. It stays good until the client has shown the newer one: an answer
+    /// that was lost with its connection costs nobody the session.
+    previous: Option<ResumeToken>,
     pub(super) fencing: Fencing,
     pub(super) node: NodeId,
     /// `None` while its client is away.
@@ -52,7 +55,7 @@ impl MemoryBackend {
         let recovered = taken.is_some();
         let opened = match taken {
             Some(resume) => {
-                self.take_over(node, &opening, resume.session);
+                self.take_over(node, &opening, &resume);
                 Ok(resume.session)
             }
             None => self.open_new(node, &opening).map(|()| opening.session),
@@ -71,9 +74,10 @@ impl MemoryBackend {
 
     /// The right secret, of a session of the same user.
     fn may_take_over(&self, user: &str, resume: &Resume) -> bool {
-        self.sessions
-            .get(&resume.session)
-            .is_some_and(|session| session.token.matches(&resume.token) && *session.user == *user)
+        let Some(session) = self.sessions.get(&resume.session) else { return false };
+        let is_current = session.token.matches(&resume.token);
+        let is_previous = session.previous.is_some_and(|previous| previous.matches(&resume.token));
+        (is_current || is_previous) && *session.user == *user
     }
 
     fn open_new(&mut self, node: NodeId, opening: &Opening<'_>) -> Result<(), Refusal> {
@@ -94,6 +98,7 @@ impl MemoryBackend {
         let session = Session {
             user,
             token: opening.token,
+            previous: None,
             fencing: Fencing(1),
             node,
             connection: Some(opening.connection),
@@ -102,14 +107,18 @@ impl MemoryBackend {
             ends_at: None,
         };
         self.sessions.insert(opening.session, session);
+        self.note_session(opening.session);
         Ok(())
     }
 
     /// Gives the session to the new connection. The older one, if it still lives, has lost it.
-    fn take_over(&mut self, node: NodeId, opening: &Opening<'_>, id: SessionId) {
+    fn take_over(&mut self, node: NodeId, opening: &Opening<'_>, resume: &Resume) {
+        let id = resume.session;
         self.stop_delivery(id);
+        self.note_session(id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.fencing.0 += 1;
+        session.previous = Some(resume.token);
         session.token = opening.token;
         let replaced = session.connection.replace(opening.connection).map(|older| (session.node, older));
         session.node = node;
@@ -161,6 +170,7 @@ impl MemoryBackend {
     /// Forgets a session whose client is gone for good.
     pub(super) fn end_session(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        self.note_session(id);
         for held in &session.held {
             self.let_go(now, &held.channel, &session.user);
         }
@@ -180,6 +190,37 @@ impl MemoryBackend {
             self.schedule_presence(now, name);
         } else {
             self.drop_if_over(name);
+        }
+    }
+}
+
+/// What of a session must outlive its process.
+impl Session {
+    pub(super) fn stored(&self, session: SessionId) -> StoredSession {
+        StoredSession {
+            session,
+            user: self.user.clone(),
+            token: self.token,
+            previous: self.previous,
+            fencing: self.fencing,
+            last_id: self.last_id,
+            channels: self.held.iter().map(|held| held.channel.clone()).collect(),
+        }
+    }
+
+    /// A session whose client is away until `ends_at`.
+    pub(super) fn restored(stored: StoredSession, ends_at: Instant) -> Self {
+        let away = |channel| Held { channel, delivers: false };
+        Self {
+            user: stored.user,
+            token: stored.token,
+            previous: stored.previous,
+            fencing: stored.fencing,
+            node: NodeId::new(0),
+            connection: None,
+            last_id: stored.last_id,
+            held: stored.channels.into_iter().map(away).collect(),
+            ends_at: Some(ends_at),
         }
     }
 }

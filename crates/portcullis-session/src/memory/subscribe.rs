@@ -50,6 +50,9 @@ impl MemoryBackend {
 
     /// Notes in the session that the channel is held and delivered, and in the channel that the node receives it.
     fn hold(&mut self, caller: &Caller, held: Option<usize>, name: &Arc<str>) {
+        if held.is_none() {
+            self.note_session(caller.session);
+        }
         let Some(session) = self.sessions.get_mut(&caller.session) else { return };
         let node = session.node;
         let delivered = match held.and_then(|index| session.held.get_mut(index)) {
@@ -106,6 +109,7 @@ impl MemoryBackend {
         let at = session.held.iter().position(|held| *held.channel == *name).ok_or(Refusal::NotSubscribed)?;
         let held = session.held.remove(at);
         let (user, receiver) = (session.user.clone(), session.node);
+        self.note_session(caller.session);
         if held.delivers
             && let Some(channel) = self.channels.get_mut(name)
         {

@@ -73,14 +73,19 @@ fn a_session_that_was_taken_back_does_not_end_with_the_old_window() {
 }
 
 #[test]
-fn a_secret_works_once() {
+fn a_secret_works_until_the_next_one_has_been_shown() {
     let mut world = World::new();
-    let alice = world.open("alice");
-    world.close(&alice, true);
-    let again = world.resume("alice", alice.claim());
-    assert!(again.recovered);
-    assert!(!world.resume("alice", alice.claim()).recovered, "the first secret is spent");
-    assert!(world.resume("alice", again.claim()).recovered);
+    let first = world.open("alice");
+    let second = world.resume("alice", first.claim());
+    assert!(second.recovered);
+    // The answer was lost with its connection: the client knows the first secret only.
+    let third = world.resume("alice", first.claim());
+    assert!(third.recovered && third.caller.fencing > second.caller.fencing);
+    assert!(!world.resume("alice", second.claim()).recovered, "what nobody can have seen is void");
+    let fourth = world.resume("alice", third.claim());
+    assert!(fourth.recovered);
+    assert!(!world.resume("alice", first.claim()).recovered, "the third has been shown: the first is spent");
+    assert!(world.resume("alice", third.claim()).recovered, "the fourth has not");
 }
 
 #[test]

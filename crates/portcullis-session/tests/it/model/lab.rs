@@ -44,6 +44,7 @@ struct Truth {
     session: SessionId,
     user: &'static str,
     token: [u8; 16],
+    previous: Option<[u8; 16]>,
     fencing: Fencing,
     connection: Option<ConnectionId>,
     last_id: u64,
@@ -281,7 +282,8 @@ impl Lab {
         let since = seen.get(&own).copied();
         let is_it = |truth: &Truth| {
             from.is_some_and(|(device, secret)| {
-                (truth.session, truth.token, truth.user) == (device.caller.session, secret, user)
+                let is_good = truth.token == secret || truth.previous == Some(secret);
+                is_good && (truth.session, truth.user) == (device.caller.session, user)
             })
         };
         let taken = self.sessions.iter().position(is_it);
@@ -305,6 +307,7 @@ impl Lab {
             session,
             user,
             token,
+            previous: taken.and(from).map(|(_, secret)| secret),
             fencing,
             connection: Some(connection),
             last_id: *last_id,
