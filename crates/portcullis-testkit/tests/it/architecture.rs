@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::tree::{read, root};
 
 /// Who may import whom, tests apart. A crate that is not here is not part of the house.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("portcullis-time", &[]),
     ("portcullis-proto", &["portcullis-time"]),
     ("portcullis-limit", &["portcullis-time"]),
     ("portcullis-validate", &[]),
     ("portcullis-validate-macros", &["portcullis-validate"]),
     ("portcullis-session", &["portcullis-time"]),
+    ("portcullis-disk", &["portcullis-session", "portcullis-time"]),
     ("portcullis-auth", &["portcullis-time"]),
     ("portcullis-seal", &[]),
     (
@@ -32,6 +33,7 @@ const EDGES: [(&str, &[&str]); 12] = [
         "portcullis-server",
         &[
             "portcullis-auth",
+            "portcullis-disk",
             "portcullis-gate",
             "portcullis-limit",
             "portcullis-proto",
