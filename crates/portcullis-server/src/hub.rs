@@ -12,8 +12,10 @@ use std::{
     },
 };
 
-use portcullis_session::{Backend, Command, Completion, MemoryBackend, NodeId};
+use portcullis_session::{Backend, Command, Completion, NodeId};
 use portcullis_time::Instant;
+
+use crate::backing::Backing;
 
 /// A mailbox that holds more than this is behind; publishing waits for it.
 const MAILBOX_LEN_HIGH: usize = 16 * 1_024;
@@ -28,7 +30,7 @@ struct Mailbox {
 
 /// The shared backend and the mailboxes around it.
 #[derive(Debug)]
-pub(crate) struct Hub<B = MemoryBackend> {
+pub(crate) struct Hub<B = Backing> {
     backend: Mutex<B>,
     mailboxes: Vec<Mailbox>,
 }
@@ -58,6 +60,11 @@ impl<B: Backend> Hub<B> {
             // A worker that cannot be woken has ended.
             let _ = mailbox.waker.wake();
         }
+    }
+
+    /// Brings what the backend has answered by itself, such as what has been written meanwhile.
+    pub(crate) fn collect(&self) {
+        self.distribute(&mut lock(&self.backend), None);
     }
 
     /// Lets the backend do what is due at `now`.

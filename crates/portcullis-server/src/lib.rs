@@ -3,6 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "the events of the crates below are non-exhaustive")]
 
 mod admin;
+mod backing;
 pub mod cli;
 pub mod clock;
 mod commands;

@@ -4,11 +4,13 @@ use core::{fmt, time::Duration};
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    path::PathBuf,
+    sync::{Arc, OnceLock, Weak},
     thread::{self, JoinHandle},
 };
 
 use mio::{Poll, Waker, net::TcpListener};
+use portcullis_disk::{DiskBackend, DiskError, Durability};
 use portcullis_session::{MemoryBackend, NodeId};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -17,7 +19,9 @@ use signal_hook::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::{
-    admin, clock,
+    admin,
+    backing::Backing,
+    clock,
     hub::Hub,
     keys,
     metrics::Metrics,
@@ -47,6 +51,8 @@ pub(crate) struct Run {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) workers: usize,
     pub(crate) session: portcullis_session::Config,
+    /// The file that keeps sessions and logs; without one they end with the process.
+    pub(crate) store: Option<(PathBuf, Durability)>,
     /// Makes a new configuration on SIGHUP.
     pub(crate) reload: Option<Reload>,
     /// Called with the addresses once they are listened on.
@@ -64,6 +70,8 @@ pub enum RunError {
         /// The system's word.
         error: io::Error,
     },
+    /// The file that keeps sessions cannot be used, or could not be written any more.
+    Store(DiskError),
     /// A worker failed.
     Worker(io::Error),
 }
@@ -75,6 +83,7 @@ impl fmt::Display for RunError {
                 write!(f, "cannot listen on {address}: the port is in use")
             }
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Store(error) => write!(f, "the store failed: {error}"),
             Self::Worker(error) => write!(f, "the server failed: {error}"),
         }
     }
@@ -100,9 +109,11 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     // The operator's node comes behind those of the workers.
     let (desk, waker) = admin::Desk::new(NodeId::new(u32::try_from(workers).unwrap_or(u32::MAX)))?;
     wakers.push(waker);
-    let backend = MemoryBackend::new(run.session, clock::entropy());
-    let hub = Arc::new(Hub::new(backend, wakers));
     let shared = Arc::new(Shared::new(run.live, Arc::new(Metrics::default()), workers));
+    let awaited = Arc::new(OnceLock::new());
+    let backend = open_backend(run.session, run.store.as_ref(), &shared, &awaited)?;
+    let hub = Arc::new(Hub::new(backend, wakers));
+    let _ = awaited.set(Arc::downgrade(&hub));
     let waking = hub.clone();
     keys::start(&shared, move || waking.wake_all())?;
     if let Some(address) = run.admin {
@@ -130,7 +141,46 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     (run.started)(&addresses);
     let result = join(threads);
     signals.close();
-    result
+    // Goodbyes and last messages are written before the process ends.
+    let mut closed = Ok(());
+    hub.adjust(|backend| closed = backend.close());
+    result.and(closed.map_err(RunError::Store))
+}
+
+/// Memory, or the file that the configuration names. A file that can be written no more ends the server in order:
+/// clients are sent away, and whoever starts it again finds what had been written.
+fn open_backend(
+    config: portcullis_session::Config,
+    store: Option<&(PathBuf, Durability)>,
+    shared: &Arc<Shared>,
+    hub: &Arc<OnceLock<Weak<Hub>>>,
+) -> Result<Backing, RunError> {
+    let seed = clock::entropy();
+    let Some((path, durability)) = store else {
+        return Ok(Backing::Memory(Box::new(MemoryBackend::new(config, seed))));
+    };
+    let (shared, hub) = (shared.clone(), hub.clone());
+    let notify = move |outcome: Result<(), DiskError>| {
+        let hub = hub.get().and_then(Weak::upgrade);
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the store failed");
+            shared.begin_drain(clock::now() + shared.live().drain_deadline);
+            hub.as_ref().inspect(|hub| hub.wake_all());
+        }
+        if let Some(hub) = hub {
+            hub.collect();
+        }
+    };
+    let (now, unix) = (clock::now(), clock::unix_time());
+    let options = portcullis_disk::Options { config, seed, durability: *durability, now, unix };
+    let (backend, found) = DiskBackend::open(path, &options, notify).map_err(RunError::Store)?;
+    let portcullis_disk::Found { sessions, logs, events, afresh, .. } = found;
+    if afresh {
+        tracing::warn!("the machine failed: sessions and logs begin afresh, every client is told of a gap");
+    } else {
+        tracing::info!(sessions, logs, events, "sessions and logs go on");
+    }
+    Ok(Backing::Disk(backend))
 }
 
 /// What clients type, by listener.

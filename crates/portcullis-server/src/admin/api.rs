@@ -237,27 +237,29 @@ fn sessions(query: Option<&str>, operator: &Operator) -> Answer {
     };
     let mut body = String::from("{\"sessions\":[");
     let count = operator.hub.inspect(|backend| {
-        let mut count = 0_usize;
-        for info in backend.sessions().filter(|info| user.is_none_or(|user| info.user == user)) {
-            count += 1;
-            if count > SESSIONS_MAX {
-                continue;
+        backend.inspect(|backend| {
+            let mut count = 0_usize;
+            for info in backend.sessions().filter(|info| user.is_none_or(|user| info.user == user)) {
+                count += 1;
+                if count > SESSIONS_MAX {
+                    continue;
+                }
+                if count > 1 {
+                    body.push(',');
+                }
+                let user = serde_json::to_string(info.user).unwrap_or_default();
+                // Writing to a String cannot fail.
+                let _ = write!(
+                    body,
+                    "{{\"session\":\"{}\",\"user\":{user},\"connected\":{},\"channels\":{},\"last_id\":{}}}",
+                    info.session,
+                    info.node.is_some(),
+                    info.channel_count,
+                    info.last_id
+                );
             }
-            if count > 1 {
-                body.push(',');
-            }
-            let user = serde_json::to_string(info.user).unwrap_or_default();
-            // Writing to a String cannot fail.
-            let _ = write!(
-                body,
-                "{{\"session\":\"{}\",\"user\":{user},\"connected\":{},\"channels\":{},\"last_id\":{}}}",
-                info.session,
-                info.node.is_some(),
-                info.channel_count,
-                info.last_id
-            );
-        }
-        count
+            count
+        })
     });
     let _ = write!(body, "],\"count\":{count}}}");
     Answer::json(200, body)

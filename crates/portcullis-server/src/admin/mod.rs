@@ -114,8 +114,8 @@ fn answer(request: &RequestHead<'_>, body: &[u8], operator: &Operator) -> Answer
         ("GET", "/readyz") => Answer::plain(200, "ready"),
         ("GET", "/metrics") => {
             let metrics = shared.metrics();
-            let (sessions, channels) =
-                hub.inspect(|backend| (backend.session_count(), backend.channel_count()));
+            let (sessions, channels) = hub
+                .inspect(|backend| backend.inspect(|model| (model.session_count(), model.channel_count())));
             metrics.set_model(sessions, channels);
             let content_type = "text/plain; version=0.0.4; charset=utf-8";
             Answer { status: 200, content_type, body: metrics.render() }

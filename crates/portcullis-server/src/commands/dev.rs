@@ -47,6 +47,7 @@ pub(crate) fn run(listen: SocketAddr, plain: bool, workers: Option<usize>) -> Re
         admin: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         workers: workers.unwrap_or_else(run::default_workers),
         session: config::session_config(&config.limits),
+        store: None,
         reload: None,
         started: Box::new(move |addresses| {
             if let Some(address) = addresses.first() {
@@ -73,6 +74,7 @@ fn config(listen: SocketAddr, secret: &str) -> Config {
         origins: None,
         demo: true,
         limits: config::Limits::default(),
+        store: None,
         drain: config::Drain {
             deadline: config::Span(run::QUICK_DRAIN),
             spread: config::Span(Duration::from_secs(1)),

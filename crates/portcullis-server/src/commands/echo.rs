@@ -73,6 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         admin: None,
         workers: options.workers.unwrap_or_else(run::default_workers),
         session: portcullis_session::Config::default(),
+        store: None,
         reload: None,
         started: Box::new(|_| {}),
     })?;

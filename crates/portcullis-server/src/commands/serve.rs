@@ -1,6 +1,8 @@
 //! `portcullis serve`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use portcullis_disk::Durability;
 
 use crate::{
     cli::Failure,
@@ -32,10 +34,19 @@ pub(crate) fn run(file: &Path, workers: Option<usize>) -> Result<(), Failure> {
         admin: config.admin.as_ref().map(|admin| admin.address),
         workers: workers.or(config.workers).unwrap_or_else(run::default_workers),
         session: config::session_config(&config.limits),
+        store: config.store.as_ref().map(store),
         reload: Some(Box::new(reload)),
         started: Box::new(|_| {}),
     })?;
     Ok(())
+}
+
+fn store(store: &config::Store) -> (PathBuf, Durability) {
+    let durability = match store.durability {
+        config::Survives::Process => Durability::Process,
+        config::Survives::Machine => Durability::Machine,
+    };
+    (store.path.clone(), durability)
 }
 
 fn addresses(config: &Config) -> Vec<std::net::SocketAddr> {

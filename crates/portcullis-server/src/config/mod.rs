@@ -13,7 +13,7 @@ use std::{
 pub(crate) use compile::{compile, session_config, signer};
 pub use model::{
     Action, Admin, Auth, Channel, ClientCertificates, Config, Drain, Issuer, Key, KeySet, Limits, Listen,
-    Log, NamedCertificate, Route, Secret, Sign, Tls, TlsFiles, Upstream, default_actions,
+    Log, NamedCertificate, Route, Secret, Sign, Store, Survives, Tls, TlsFiles, Upstream, default_actions,
 };
 pub use units::{Size, Span};
 
@@ -114,6 +114,7 @@ impl Config {
                 paths.extend([&mut set.file, &mut set.authorities].into_iter().flatten());
             }
         }
+        paths.extend(self.store.iter_mut().map(|store| &mut store.path));
         paths.extend(self.admin.iter_mut().filter_map(|admin| admin.key_file.as_mut()));
         if let Some(sign) = &mut self.auth.sign {
             paths.extend([&mut sign.secret_file, &mut sign.private_key].into_iter().flatten());

@@ -69,6 +69,8 @@ pub struct Config {
     pub compression: bool,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     #[serde(default)]
     pub drain: Drain,
     #[serde(default)]
@@ -439,6 +441,34 @@ impl Default for Drain {
     fn default() -> Self {
         Self { deadline: Span(Duration::from_secs(30)), spread: Span(Duration::from_secs(10)) }
     }
+}
+
+/// Where sessions and logs are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_structs,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub struct Store {
+    pub path: PathBuf,
+    #[serde(default)]
+    pub durability: Survives,
+}
+
+/// What a message that was acknowledged survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    clippy::exhaustive_enums,
+    reason = "the keys are documented in portcullis.example.toml"
+)]
+pub enum Survives {
+    #[default]
+    Process,
+    Machine,
 }
 
 /// What is logged.

@@ -21,4 +21,5 @@ mod operate;
 mod operator;
 mod program;
 mod sealed;
+mod sessions;
 mod tls;

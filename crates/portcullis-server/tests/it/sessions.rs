@@ -1,0 +1,242 @@
+//! Sessions that survive: their connection, a second one, another device, and `kill -9` of the server.
+
+use std::{fs, net::TcpStream, thread, time::Duration};
+
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+use super::{
+    client::{Client, knock, token},
+    program::{Folder, MINIMAL, Server, run},
+};
+
+/// Serves from a file, on the same port again and again.
+struct Durable {
+    folder: Folder,
+    config: String,
+    server: Option<Server>,
+}
+
+impl Durable {
+    fn new(durability: &str, more: &str) -> Self {
+        let folder = Folder::new();
+        // A port that was free a moment ago, and that every start gets again.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = MINIMAL.replacen("127.0.0.1:0", &format!("127.0.0.1:{port}"), 1);
+        let store = format!("\n[store]\npath = \"sessions.redb\"\ndurability = \"{durability}\"\n{more}");
+        let config = folder.file("c.toml", &format!("{text}{store}"));
+        let mut durable = Self { folder, config, server: None };
+        durable.start();
+        durable
+    }
+
+    fn start(&mut self) {
+        self.server = Some(Server::start(&["serve", "--config", &self.config, "--workers", "2"]));
+    }
+
+    /// Ends without a word, and starts again.
+    fn kill(&mut self) {
+        let server = self.server.take().unwrap();
+        server.signal("KILL");
+        server.wait();
+        self.start();
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    fn connect(&self, user: &str) -> Client {
+        Client::connect(self.server(), &token(&self.config, user))
+    }
+}
+
+/// What a client knows of its session when its line is cut.
+fn claim(welcome: &Value, channels: Value) -> Value {
+    json!({"session": welcome["session"], "token": welcome["resume"], "channels": channels})
+}
+
+fn resume(server: &Server, token: &str, claim: &Value) -> WebSocket<TcpStream> {
+    let mut socket = knock(server, "?resume=1", &[("Authorization", &format!("Bearer {token}"))]);
+    socket.send(Message::text(json!({"type": "auth", "resume": claim}).to_string())).unwrap();
+    socket
+}
+
+#[track_caller]
+fn next(socket: &mut WebSocket<TcpStream>, kind: &str) -> Value {
+    loop {
+        if let Message::Text(text) = socket.read().unwrap_or_else(|error| panic!("no `{kind}`: {error}")) {
+            let value: Value = serde_json::from_str(&text).unwrap();
+            if value["type"] == kind {
+                return value;
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn close_code(socket: &mut WebSocket<TcpStream>) -> u16 {
+    loop {
+        if let Message::Close(frame) = socket.read().unwrap() {
+            return frame.unwrap().code.into();
+        }
+    }
+}
+
+fn publish(socket: &mut WebSocket<TcpStream>, id: u64, text: &str) {
+    let message = json!({"action": "chat", "payload": {"text": text}, "timestamp": super::client::now_ms(), "channel": "chat:lobby", "id": id});
+    socket.send(Message::text(message.to_string())).unwrap();
+}
+
+#[test]
+fn a_killed_server_goes_on_where_it_was() {
+    for durability in ["process", "machine"] {
+        let mut durable = Durable::new(durability, "");
+        let (mut alice, mut bob) = (durable.connect("alice"), durable.connect("bob"));
+        let subscribed = alice.subscribe("chat:lobby");
+        bob.subscribe("chat:lobby");
+        for text in ["one", "two", "three"] {
+            bob.chat("chat:lobby", text);
+            bob.next("ack");
+        }
+        let seen = alice.next("event");
+        assert_eq!((seen["payload"]["text"].as_str(), &seen["epoch"]), (Some("one"), &subscribed["epoch"]));
+        durable.kill();
+
+        let position = json!({"epoch": seen["epoch"], "offset": seen["offset"]});
+        let channels = json!({"chat:lobby": position});
+        let mut alice =
+            resume(durable.server(), &token(&durable.config, "alice"), &claim(&alice.welcome, channels));
+        assert_eq!(next(&mut alice, "welcome")["recovered"], true);
+        for (text, offset) in [("two", 2), ("three", 3)] {
+            let event = next(&mut alice, "event");
+            assert_eq!(
+                (event["payload"]["text"].as_str(), event["offset"].as_u64()),
+                (Some(text), Some(offset))
+            );
+        }
+        let mut bob =
+            resume(durable.server(), &token(&durable.config, "bob"), &claim(&bob.welcome, json!({})));
+        assert_eq!(next(&mut bob, "welcome")["last_id"], 3);
+        // The acknowledgement might have been lost: the same id again is not applied again.
+        for (id, text) in [(3, "three"), (4, "four")] {
+            bob.send(Message::text(r#"{"type":"subscribe","channel":"chat:lobby"}"#)).unwrap();
+            publish(&mut bob, id, text);
+            assert_eq!(next(&mut bob, "ack")["id"], id);
+        }
+        assert_eq!(next(&mut alice, "event")["payload"]["text"], "four");
+    }
+}
+
+#[test]
+fn a_terminated_server_has_written_everything() {
+    let mut durable = Durable::new("process", "[drain]\ndeadline = \"3s\"\nspread = \"1s\"\n");
+    let mut alice = durable.connect("alice");
+    alice.subscribe("chat:lobby");
+    let id = alice.chat("chat:lobby", "last words");
+    alice.next("ack");
+    let server = durable.server.take().unwrap();
+    server.signal("TERM");
+    assert_eq!(u16::from(alice.closed().code), 1012);
+    // The client is still there, so that the server waits for it to the deadline.
+    drop(alice.socket);
+    assert!(server.wait().0.success());
+    durable.start();
+    let mut back =
+        resume(durable.server(), &token(&durable.config, "alice"), &claim(&alice.welcome, json!({})));
+    let welcome = next(&mut back, "welcome");
+    assert_eq!((&welcome["recovered"], welcome["last_id"].as_u64()), (&json!(true), Some(id)));
+}
+
+#[test]
+fn a_damaged_file_and_a_second_server_are_refused_in_one_line() {
+    let mut durable = Durable::new("process", "");
+    let second = run(&["serve", "--config", &durable.config]);
+    let said = String::from_utf8(second.stderr).unwrap();
+    // The port of the second is the first's as well; so it is given one of its own.
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    let text = fs::read_to_string(&durable.config).unwrap();
+    let port = durable.server().address().rsplit_once(':').unwrap().1.to_owned();
+    let other = durable.folder.file("d.toml", &text.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:0"));
+    let refused = run(&["serve", "--config", &other]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("another process holds the file"), "{said}");
+
+    let server = durable.server.take().unwrap();
+    server.signal("KILL");
+    server.wait();
+    fs::write(durable.folder.path().join("sessions.redb"), "a letter to my aunt".repeat(999)).unwrap();
+    let refused = run(&["serve", "--config", &durable.config]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the file is corrupt"), "{said}");
+}
+
+#[test]
+fn who_resumes_while_the_older_connection_lives_replaces_it() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", MINIMAL);
+    let server = Server::start(&["serve", "--config", &config, "--workers", "2"]);
+    let alice_token = token(&config, "alice");
+    let mut older = Client::connect(&server, &alice_token);
+    older.subscribe("chat:lobby");
+    let claim = claim(&older.welcome, json!({}));
+    let mut newer = resume(&server, &alice_token, &claim);
+    let welcome = next(&mut newer, "welcome");
+    assert_eq!(welcome["recovered"], true);
+    let frame = older.closed();
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4409, "replaced"));
+    // Its `welcome` was lost, so that the client comes with the older secret once more.
+    let mut again = resume(&server, &alice_token, &claim);
+    assert_eq!(next(&mut again, "welcome")["recovered"], true);
+    assert_eq!(close_code(&mut newer), 4409);
+    // What nobody can have seen is void.
+    let stale = json!({"session": welcome["session"], "token": welcome["resume"], "channels": {}});
+    let mut other = resume(&server, &alice_token, &stale);
+    assert_eq!(next(&mut other, "welcome")["recovered"], false);
+    publish(&mut again, 1, "not subscribed any more");
+    assert_eq!(next(&mut again, "error")["code"], "not_subscribed");
+}
+
+#[test]
+fn a_session_ends_with_its_window_and_with_the_credential_of_another() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", &format!("{MINIMAL}\n[limits]\nresume_window = \"300ms\"\n"));
+    let server = Server::start(&["serve", "--config", &config, "--workers", "1"]);
+    let alice = Client::connect(&server, &token(&config, "alice"));
+    let claim = claim(&alice.welcome, json!({}));
+    // Another user with a good credential of their own.
+    let mut mallory = resume(&server, &token(&config, "mallory"), &claim);
+    let welcome = next(&mut mallory, "welcome");
+    assert_eq!((&welcome["recovered"], welcome["user"].as_str()), (&json!(false), Some("mallory")));
+    drop(alice);
+    thread::sleep(Duration::from_millis(700));
+    let mut late = resume(&server, &token(&config, "alice"), &claim);
+    assert_eq!(next(&mut late, "welcome")["recovered"], false);
+}
+
+#[test]
+fn a_second_device_has_a_session_of_its_own_and_presence_says_the_user_once() {
+    let folder = Folder::new();
+    let config = folder.file("c.toml", MINIMAL);
+    let server = Server::start(&["serve", "--config", &config, "--workers", "2"]);
+    let alice_token = token(&config, "alice");
+    let (mut phone, mut laptop) =
+        (Client::connect(&server, &alice_token), Client::connect(&server, &alice_token));
+    assert_ne!(phone.welcome["session"], laptop.welcome["session"]);
+    phone.subscribe("chat:lobby");
+    let told = laptop.subscribe("chat:lobby");
+    assert_eq!((&told["users"], &told["user_count"]), (&json!(["alice"]), &json!(1)));
+    let mut bob = Client::connect(&server, &token(&config, "bob"));
+    bob.subscribe("chat:lobby");
+    // The phone's line is cut: nobody hears of it, and nothing is replaced.
+    drop(phone);
+    bob.chat("chat:lobby", "hello");
+    assert_eq!(laptop.next("event")["payload"]["text"], "hello");
+    laptop.socket.close(None).unwrap();
+    bob.chat("chat:lobby", "still one device to wait for");
+    let told = bob.subscribe("chat:other");
+    assert_eq!(told["user_count"], 1);
+    assert_eq!(bob.subscribe("chat:lobby")["users"], json!(["alice", "bob"]));
+}
