@@ -42,7 +42,7 @@ export interface Options {
     clearTimeout(timer: unknown): void;
   };
   random?: () => number;
-  /** Where `offline`, `online`, `resume` and `pageshow` are told. Default: the window, where there is one. */
+  /** Where `offline`, `online`, `freeze`, `resume` and `pageshow` are told. Default: the window, where there is one. */
   page?: Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
 }
 

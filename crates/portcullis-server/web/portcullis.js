@@ -26,7 +26,7 @@ const TIMER_MAX = 2 ** 31 - 1;
 const PAUSE_MAX = 30_000;
 const SLOT_MAX = 600_000;
 /** What a page is told about itself and the network. */
-const TOLD = ['offline', 'online', 'resume', 'pageshow'];
+const TOLD = ['offline', 'online', 'freeze', 'resume', 'pageshow'];
 
 /** A message that the server, or this client on its behalf, refused. `code` is stable. */
 export class PortcullisError extends Error {
@@ -61,8 +61,7 @@ export function backoff(attempt, random, base = DEFAULTS.backoffBase, cap = DEFA
 function expiryOf(token) {
   try {
     const claims = token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/');
-    const { exp } = JSON.parse(atob(claims));
-    return Number.isFinite(exp) ? exp * 1000 : undefined;
+    return JSON.parse(atob(claims)).exp * 1000;
   } catch {
     return undefined;
   }
@@ -202,13 +201,9 @@ export class Portcullis extends EventTarget {
   /** Receives a channel from now on, over reconnects too. Resolves when the server agrees for the first time. */
   subscribe(channel) {
     return new Promise((resolve, reject) => {
-      let entry = this.#channels.get(channel);
-      if (entry?.live && entry.wanted) return resolve();
+      const entry = this.#channelOf(channel, false);
+      if (entry.live && entry.wanted) return resolve();
       this.#released.delete(channel);
-      if (!entry) {
-        entry = { position: null, users: new Set(), count: 0, waiters: [], live: false, asked: false };
-        this.#channels.set(channel, entry);
-      }
       entry.wanted = true;
       entry.waiters.push({ resolve, reject });
       if (this.#state === 'online' && !entry.asked) this.#ask(channel, entry);
@@ -338,6 +333,8 @@ export class Portcullis extends EventTarget {
 
   #told = ({ type, persisted }) => {
     if (type === 'pageshow' && !persisted) return;
+    // The browser would say goodbye for a frozen page, and that ends the session.
+    if (type === 'freeze') return this.#socket && this.#lost(1006, 'frozen');
     if (type === 'offline') this.#offline = true;
     else if (type === 'online') this.#offline = false;
     else this.#pingSent = 0; // Whatever was asked before the freeze is asked anew.
@@ -641,11 +638,11 @@ export class Portcullis extends EventTarget {
 
   // --- the rest ---
 
-  #channelOf(channel) {
+  /** What is not wanted and live is the user's own channel, to which the server subscribes by itself. */
+  #channelOf(channel, live = true) {
     let entry = this.#channels.get(channel);
     if (!entry) {
-      // The user's own channel, to which the server subscribes by itself.
-      entry = { position: null, users: new Set(), count: 0, waiters: [], live: true, asked: false, wanted: false };
+      entry = { position: null, users: new Set(), count: 0, waiters: [], live, asked: false, wanted: false };
       this.#channels.set(channel, entry);
     }
     return entry;

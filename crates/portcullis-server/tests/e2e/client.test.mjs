@@ -468,6 +468,29 @@ test('what the page is told is listened to only while there is a session, and a 
   assert.equal(w.sockets.length, 3);
 });
 
+test('a page that is frozen lets go first, and comes back when it does', async () => {
+  const page = new EventTarget();
+  const told = (type) => page.dispatchEvent(new Event(type));
+  const w = world({ page });
+  await w.start();
+  told('freeze');
+  // Not 1000 or 1001: those would end the session.
+  assert.deepEqual(w.socket.closed, { code: 4_000, reason: 'frozen' });
+  w.clock.time += 60_000;
+  told('resume');
+  await w.clock.advance(0);
+  assert.equal(w.socket.url, 'wss://host/ws?resume=1');
+  w.socket.welcome({ recovered: true });
+  await w.clock.advance(10_000);
+  w.socket.end(1012, '{"retry_after_ms":30000}');
+  told('freeze');
+  told('resume');
+  await w.clock.advance(29_999);
+  assert.equal(w.sockets.length, 2, 'its slot is kept');
+  await w.clock.advance(1);
+  assert.equal(w.sockets.length, 3);
+});
+
 test('a refusal gives the fields that it is about, and nothing else of what the peer wrote', async () => {
   const w = world();
   await w.start();
