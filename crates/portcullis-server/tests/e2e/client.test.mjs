@@ -285,6 +285,16 @@ test('1012 says when to come back', async () => {
   assert.equal(w.sockets.length, 2);
 });
 
+test('1012 later on: the longer one of slot and back-off', async () => {
+  const w = world();
+  await w.start();
+  for (const slot of [100, 5_000, 1_500]) {
+    w.socket.end(1012, JSON.stringify({ retry_after_ms: slot }));
+    await w.clock.advance(5_000);
+  }
+  assert.deepEqual(w.of('state').filter(({ state }) => state === 'waiting').map(({ delay }) => delay), [100, 5_000, 2_000]);
+});
+
 test('a silent peer is asked, and given up when it does not answer', async () => {
   const w = world();
   await w.start();
@@ -380,6 +390,23 @@ test('a channel given up while offline is given up in the resumed session', asyn
   w.socket.welcome({ recovered: true });
   assert.deepEqual(w.socket.sent.map(({ type }) => type), ['auth', 'unsubscribe']);
   assert.deepEqual(w.socket.sent[0].resume.channels, {});
+});
+
+test('left and asked for again while its events are on their way, a channel stays', async () => {
+  const w = world();
+  await w.start();
+  w.client.subscribe('c');
+  w.socket.say({ type: 'subscribed', channel: 'c', epoch: 'E', offset: 4, recovered: false, users: [], user_count: 0 });
+  w.client.unsubscribe('c');
+  w.socket.say(event(5));
+  const again = w.client.subscribe('c');
+  w.socket.say({ type: 'unsubscribed', channel: 'c' });
+  w.socket.say({ type: 'subscribed', channel: 'c', epoch: 'E', offset: 5, recovered: true, users: [], user_count: 0 });
+  await again;
+  w.socket.end(1006);
+  await w.clock.advance(500);
+  w.socket.welcome({ recovered: true });
+  assert.deepEqual(w.socket.sent[0].resume.channels, { c: { epoch: 'E', offset: 5 } });
 });
 
 test('a refused subscription rejects, and is not asked for again', async () => {
