@@ -32,7 +32,7 @@ impl<'r, T: Read + Write> Handshake<'r, T> {
     /// The request cannot be sent.
     pub fn client(
         stream: T,
-        request: &ClientRequest<'r>,
+        request: &ClientRequest<'_>,
         options: &Options,
         seed: [u8; 32],
     ) -> Result<Self, Error> {

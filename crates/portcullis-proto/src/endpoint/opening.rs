@@ -11,8 +11,8 @@ use super::{
 use crate::{
     Side, VecStorage,
     handshake::{
-        Acceptance, ClientRequest, EmitError, HEAD_LEN_MAX, HandshakeError, HeadReader, RequestHead,
-        ResponseHead, UpgradeRequest, accept, refuse,
+        Acceptance, Accepted, ClientRequest, EmitError, HEAD_LEN_MAX, HandshakeError, HeadReader,
+        RequestHead, ResponseHead, UpgradeRequest, accept, refuse,
     },
     random::Random,
 };
@@ -181,7 +181,31 @@ fn write(emit: impl Fn(&mut [u8]) -> Result<usize, EmitError>) -> Result<Vec<u8>
 /// One side's part.
 enum Part<'r> {
     Server(Option<Decide<'r>>),
-    Client { request: ClientRequest<'r>, nonce: [u8; 16] },
+    Client { asked: Asked, nonce: [u8; 16] },
+}
+
+/// What the answer to a request is checked against.
+struct Asked {
+    subprotocols: Vec<String>,
+    extensions: Option<String>,
+}
+
+impl Asked {
+    fn new(request: &ClientRequest<'_>) -> Self {
+        Self {
+            subprotocols: request.subprotocols.iter().map(|&name| name.to_owned()).collect(),
+            extensions: request.extensions.map(ToOwned::to_owned),
+        }
+    }
+
+    fn verify<'h>(&self, head: &ResponseHead<'h>, nonce: [u8; 16]) -> Result<Accepted<'h>, HandshakeError> {
+        let subprotocols: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
+        let extensions = self.extensions.as_deref();
+        head.verify(
+            &ClientRequest { subprotocols: &subprotocols, extensions, ..ClientRequest::new("", "/") },
+            nonce,
+        )
+    }
 }
 
 /// The opening handshake of one connection, with its buffers and without I/O.
@@ -221,7 +245,7 @@ impl<'r> Opening<'r> {
         options: &Options,
         now: Instant,
         seed: [u8; 32],
-        request: &ClientRequest<'r>,
+        request: &ClientRequest<'_>,
     ) -> Result<Self, HandshakeError> {
         let mut random = Random::new(seed);
         let nonce = random.bytes();
@@ -229,9 +253,11 @@ impl<'r> Opening<'r> {
         for (half, bytes) in seed.chunks_exact_mut(16).zip([random.bytes::<16>(), random.bytes()]) {
             half.copy_from_slice(&bytes);
         }
-        let mut opening =
-            Self::new(options.for_side(Side::Client), now, seed, Part::Client { request: *request, nonce });
-        let head = with_offer(request, options, |request| write(|out| request.emit(nonce, out)))?;
+        let (asked, head) = with_offer(request, options, |request| {
+            (Asked::new(request), write(|out| request.emit(nonce, out)))
+        });
+        let head = head?;
+        let mut opening = Self::new(options.for_side(Side::Client), now, seed, Part::Client { asked, nonce });
         opening.queue(&head);
         Ok(opening)
     }
@@ -351,22 +377,28 @@ impl Part<'_> {
                 let (response, outcome) = answer(head, options, decide.take());
                 (Some(response), outcome)
             }
-            Self::Client { request, nonce } => (
-                None,
-                with_offer(request, options, |request| {
-                    let accepted = ResponseHead::parse(head)?.verify(request, *nonce)?;
-                    Ok(Agreement {
-                        subprotocol: accepted.subprotocol().map(ToOwned::to_owned),
-                        #[cfg(feature = "deflate")]
-                        agreed: match options.deflate {
-                            Some(deflate) => deflate.agree(accepted.extensions())?,
-                            None => None,
-                        },
-                    })
-                }),
-            ),
+            Self::Client { asked, nonce } => {
+                let head = ResponseHead::parse(head);
+                (None, head.and_then(|head| agree(&asked.verify(&head, *nonce)?, options)))
+            }
         }
     }
+}
+
+/// What the server's acceptance amounts to.
+fn agree(
+    accepted: &Accepted<'_>,
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to agree on"))]
+    options: &Options,
+) -> Result<Agreement, HandshakeError> {
+    Ok(Agreement {
+        subprotocol: accepted.subprotocol().map(ToOwned::to_owned),
+        #[cfg(feature = "deflate")]
+        agreed: match options.deflate {
+            Some(deflate) => deflate.agree(accepted.extensions())?,
+            None => None,
+        },
+    })
 }
 
 /// Calls `with` with the request as it is sent: with the offer of compression.
