@@ -1,0 +1,24 @@
+#![no_std]
+#![doc = include_str!("../README.md")]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod backoff;
+mod channels;
+mod client;
+mod config;
+mod event;
+mod outbox;
+mod policy;
+mod timers;
+mod url;
+mod wire;
+
+pub use client::{Action, Client, Now, TokenReason};
+pub use config::{Auth, Config, OutboxPolicy};
+pub use event::{Event, MessageId, Outcome, Position, Received, Refusal, SendError, State};
+pub use outbox::Outgoing;
+pub use policy::{Policy, close_policy};
+pub use url::{Url, UrlError};
