@@ -9,6 +9,8 @@ mod backoff;
 mod channels;
 mod client;
 mod config;
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+mod driver;
 mod event;
 mod outbox;
 mod policy;
@@ -18,6 +20,12 @@ mod wire;
 
 pub use client::{Action, Client, Now, TokenReason};
 pub use config::{Auth, Config, OutboxPolicy};
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+pub use driver::Options;
+#[cfg(feature = "blocking")]
+pub use driver::blocking;
+#[cfg(feature = "tokio")]
+pub use driver::tokio;
 pub use event::{Event, MessageId, Outcome, Position, Received, Refusal, SendError, State};
 pub use outbox::Outgoing;
 pub use policy::{Policy, close_policy};

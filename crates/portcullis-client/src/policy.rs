@@ -51,6 +51,7 @@ pub(crate) fn slot(code: u16, reason: &str) -> Option<Duration> {
 }
 
 /// A refused or broken opening handshake, as the close code and reason that say the same.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all that is left is broken")]
 pub(crate) const fn handshake(error: HandshakeError) -> (u16, &'static str) {
     match error {
         // The token was not taken; the reason is in a body that nobody waits for. With another one it may be.

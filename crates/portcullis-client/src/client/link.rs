@@ -144,6 +144,7 @@ impl Client {
         match opening.into_endpoint(now.instant) {
             Err(error) => {
                 let (code, reason) = policy::handshake(error);
+                self.actions.push_back(Action::Hangup);
                 self.lost(now, code, reason);
             }
             Ok(endpoint) => {

@@ -9,5 +9,8 @@
     reason = "tests"
 )]
 
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+mod drivers;
 mod scenarios;
+mod upgrade;
 mod world;
