@@ -7,34 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 import { Portcullis, backoff, closePolicy } from '../../web/portcullis.js';
-
-/** A clock that moves only when told to. */
-class Clock {
-  time = 1_753_000_000_000;
-  #timers = new Map();
-  #next = 1;
-  now = () => this.time;
-  setTimeout = (call, delay) => (this.#timers.set(this.#next, { at: this.time + delay, call }), this.#next++);
-  clearTimeout = (id) => void this.#timers.delete(id);
-  get armed() {
-    return this.#timers.size;
-  }
-  async advance(ms) {
-    const end = this.time + ms;
-    for (;;) {
-      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort((a, b) => a[1].at - b[1].at)[0];
-      if (!due) break;
-      this.#timers.delete(due[0]);
-      this.time = Math.max(this.time, due[1].at);
-      due[1].call();
-      await settled();
-    }
-    this.time = end;
-    await settled();
-  }
-}
-
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { Clock, settled } from './scenarios.mjs';
 
 function world(options = {}) {
   const clock = new Clock();

@@ -6,13 +6,16 @@ const START = 1_753_000_000_000;
 export const JITTERS = [0.004, 0.5, 0.999_999];
 
 /** A clock that moves only when told to. */
-class Clock {
+export class Clock {
   time = START;
   #timers = new Map();
   #next = 1;
   now = () => this.time;
   setTimeout = (call, delay) => (this.#timers.set(this.#next, { at: this.time + delay, call }), this.#next++);
   clearTimeout = (id) => void this.#timers.delete(id);
+  get armed() {
+    return this.#timers.size;
+  }
   async advance(ms) {
     const end = this.time + ms;
     for (;;) {
@@ -24,11 +27,12 @@ class Clock {
       await settled();
     }
     this.time = end;
+    await settled();
   }
 }
 
 /** Everything that waits for a promise and not for time has gone on; without a task of its own, which a page may delay. */
-async function settled() {
+export async function settled() {
   for (let turn = 0; turn < 32; turn += 1) await undefined;
 }
 

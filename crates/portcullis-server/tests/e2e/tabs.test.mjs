@@ -222,8 +222,13 @@ class LoosePage {
     assert.equal(exceptionDetails, undefined, exceptionDetails?.exception?.description);
     return result.value;
   }
-  lifecycle(state) {
-    return this.send('Page.setWebLifecycleState', { state });
+  async freeze() {
+    await this.send('Page.setWebLifecycleState', { state: 'frozen' });
+    // The answer comes before it is.
+    await until('the client has let go', async () => (await state(this)) === 'waiting');
+  }
+  goOn() {
+    return this.send('Page.setWebLifecycleState', { state: 'active' });
   }
   close() {
     return this.cdp.send('Target.closeTarget', { targetId: this.target.targetId });
@@ -242,20 +247,20 @@ test('frozen, then active: what came meanwhile comes once and in order, also ove
   await say(2);
   await until('the first come', async () => (await count()) === 2);
 
-  await page.lifecycle('frozen');
+  await page.freeze();
   await say(20);
   await pause(1_000);
   assert.equal(await count(), 2, 'it is frozen');
-  await page.lifecycle('active');
+  await page.goOn();
   await until('the rest comes', async () => (await count()) >= 22);
 
-  await page.lifecycle('frozen');
+  await page.freeze();
   await say(10);
   network.cut();
   await pause(300);
   await say(10);
   assert.equal(await count(), 22);
-  await page.lifecycle('active');
+  await page.goOn();
   await until('the rest comes', async () => (await count()) >= 42);
   await say(1);
   await until('it goes on', async () => (await count()) >= 43);
