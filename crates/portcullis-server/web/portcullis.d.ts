@@ -132,21 +132,32 @@ export class PortcullisError extends Error {
 
 export class Portcullis extends EventTarget {
   constructor(url: string | URL, options: Options);
+  /** 'waiting' is for the next attempt, 'closed' for good, until `connect`. */
   readonly state: State;
+  /** Who the server says this is, once welcome. */
   readonly user: string | undefined;
-  /** Messages that no answer has come for. */
+  /** Messages that no answer has come for: waiting and in flight. */
   readonly pending: number;
+  /** The users known to be present on a channel, in order of arrival. */
   users(channel: string): string[];
+  /** How many are present: more than `users` lists, on a large channel. */
   userCount(channel: string): number;
-  /** Connects; while waiting, now. */
+  /** Connects, or cuts the wait for the next attempt short. */
   connect(): void;
-  /** Ends the session. What is pending is refused as `closed`. */
+  /** Ends the session. What is still pending is refused as `closed`; `connect` begins a new one on the same channels. */
   close(code?: number, reason?: string): void;
-  /** Resolves when acknowledged, rejects with a PortcullisError when refused. */
+  /**
+   * Sends one message. Resolves when the server has acknowledged it, rejects with a PortcullisError when it was refused. It
+   * survives reconnects; should the session be lost meanwhile, it may arrive twice, but never not at all.
+   */
   send(action: string, payload?: unknown, options?: SendOptions): Promise<{ id: number }>;
+  /** Receives a channel from now on, over reconnects too. Resolves when the server agrees for the first time. */
   subscribe(channel: string): Promise<void>;
+  /** No longer receives a channel; what is on its way may still come. */
   unsubscribe(channel: string): void;
+  /** Sends text or bytes as they are, unqueued and unchecked: for tests that misbehave on purpose. */
   sendRaw(data: string | ArrayBufferLike | ArrayBufferView): void;
+  /** Measures the round trip now; the result comes as `latency`. */
   ping(): void;
   addEventListener<K extends keyof Events>(
     type: K,

@@ -1,7 +1,6 @@
 // The browser client of Portcullis: one file, no dependencies; it also runs in Node 20 with any standard WebSocket.
 //
-// It keeps one session alive over many connections: it authenticates, subscribes, sends with acknowledgement, notices a
-// dead peer, reconnects with full-jitter back-off and resumes where it was. The wire protocol is in PROTOCOL.md.
+// It keeps one session alive over many connections, as README.md says; the wire protocol is in PROTOCOL.md.
 
 /** What may be changed, with its default; portcullis.d.ts says what each is. Times in milliseconds, sizes in bytes. */
 const DEFAULTS = {
@@ -142,42 +141,30 @@ export class Portcullis extends EventTarget {
     this.#tokenOf = typeof token === 'function' ? token : () => token;
   }
 
-  /** 'idle', 'connecting', 'online', 'waiting' (for the next attempt) or 'closed' (for good, until `connect`). */
+  // What each of these is for is said in portcullis.d.ts.
+
   get state() { return this.#state; }
 
-  /** Who the server says this is, once welcome. */
   get user() { return this.#session?.user; }
 
-  /** Messages that no answer has come for: waiting and in flight. */
   get pending() { return this.#queue.length + this.#inFlight.length; }
 
-  /** The users known to be present on a channel, in order of arrival. */
-  users(channel) {
-    return [...(this.#channels.get(channel)?.users ?? [])];
-  }
+  users(channel) { return [...(this.#channels.get(channel)?.users ?? [])]; }
 
-  /** How many are present: more than `users` lists, on a large channel. */
   userCount(channel) { return this.#channels.get(channel)?.count ?? 0; }
 
-  /** Connects, or cuts the wait for the next attempt short. */
   connect() {
     if (this.#state === 'connecting' || this.#state === 'online') return;
     if (this.#state === 'closed') this.#attempt = 0;
     this.#open();
   }
 
-  /** Ends the session. What is still pending is refused as `closed`. */
   close(code = 1000, reason = '') {
     this.#drop(code, reason);
     this.#session = null;
     this.#stop({ code, reason, clean: true, local: true });
   }
 
-  /**
-   * Sends one message. Resolves when the server has acknowledged it, rejects with a {@link PortcullisError} when it was
-   * refused. It survives reconnects; should the session be lost meanwhile, it may arrive twice, but never not at all.
-   * With a `key` it takes the place of the one that waits unsent with the same action, channel and key.
-   */
   send(action, payload = {}, { channel, key } = {}) {
     return new Promise((resolve, reject) => {
       const entry = { action, payload, channel, key, id: 0, resolve, reject };
@@ -198,7 +185,6 @@ export class Portcullis extends EventTarget {
     });
   }
 
-  /** Receives a channel from now on, over reconnects too. Resolves when the server agrees for the first time. */
   subscribe(channel) {
     return new Promise((resolve, reject) => {
       const entry = this.#channelOf(channel, false);
@@ -210,7 +196,6 @@ export class Portcullis extends EventTarget {
     });
   }
 
-  /** No longer receives a channel. */
   unsubscribe(channel) {
     const entry = this.#channels.get(channel);
     if (!entry) return;
@@ -220,13 +205,11 @@ export class Portcullis extends EventTarget {
     else this.#released.add(channel);
   }
 
-  /** Sends text or bytes as they are, unqueued and unchecked: for tests that misbehave on purpose. */
   sendRaw(data) {
     if (this.#state !== 'online') throw new PortcullisError('not_connected');
     this.#socket.send(data);
   }
 
-  /** Measures the round trip now; the result comes as `latency`. */
   ping() {
     if (this.#state !== 'online' || this.#pingSent) return;
     this.#pingSent = this.#clock.now();
@@ -245,7 +228,7 @@ export class Portcullis extends EventTarget {
     this.#enter('connecting', { attempt: this.#attempt });
     const token = await this.#fetchToken(this.#expired === undefined ? 'connect' : 'expired');
     if (serial !== this.#serial) return; // Closed, or timed out, meanwhile.
-    if (token === undefined) return this.#lost(1006, 'no_token'); // Its source is out of reach: later, perhaps.
+    if (!token) return this.#lost(1006, 'no_token'); // Its source is out of reach: later, perhaps.
     // The same token once more would be refused once more.
     if (token === this.#expired) return this.#stop({ code: 4401, reason: 'expired' });
     this.#token = token;
@@ -375,18 +358,19 @@ export class Portcullis extends EventTarget {
       case 'subscribed': return this.#subscribed(message);
       case 'unsubscribed': return this.#unsubscribed(message);
       case 'presence': return this.#presence(message);
-      case 'renewed': return this.#renewed(message);
+      case 'renewed':
+        this.#refreshAt(message.expires_at * 1000);
+        return this.#emit('renewed', message);
       case 'event': return this.#event(message);
       case 'ack': return this.#answered(message.id);
       case 'error': return this.#refused(message);
-      default:
     }
   }
 
   #welcome(message) {
     this.#cancel('connect');
     this.#expired = undefined;
-    const resumed = Boolean(this.#session) && message.recovered === true && this.#session.session === message.session;
+    const resumed = message.recovered === true && this.#session?.session === message.session;
     this.#session = { session: message.session, resume: message.resume, user: message.user };
     this.#lastId = resumed ? Math.max(this.#lastId, message.last_id) : message.last_id;
     // What was in flight goes first again, in its order.
@@ -398,7 +382,7 @@ export class Portcullis extends EventTarget {
     this.#queue.unshift(...rest);
     for (const entry of applied) this.#settleEntry(entry, entry.id === message.last_id);
     this.#unattributed = 0;
-    this.#paused = false;
+    this.#paused = true; // Until the channels are asked for, whatever is sent by who is told now.
     this.#enter('online', { user: message.user, resumed });
     this.#emit('welcome', message);
     if (!this.#socket) return;
@@ -409,11 +393,12 @@ export class Portcullis extends EventTarget {
       // A resumed session subscribes to what was named by itself.
       if (!entry.wanted) continue;
       if (resumed && this.#resumed?.has(name)) entry.asked = true;
-      else this.#ask(name, entry);
+      else if (!entry.asked) this.#ask(name, entry);
     }
     if (resumed) for (const channel of this.#released) this.#write({ type: 'unsubscribe', channel });
     this.#released.clear();
     this.#resumed = null;
+    this.#paused = false;
     this.#flush();
   }
 
@@ -438,11 +423,6 @@ export class Portcullis extends EventTarget {
     // While it is asked for, this answers an earlier `unsubscribe`.
     if (this.#channels.get(message.channel)?.live) this.#channels.delete(message.channel);
     this.#emit('unsubscribed', message);
-  }
-
-  #renewed(message) {
-    this.#refreshAt(message.expires_at * 1000);
-    this.#emit('renewed', message);
   }
 
   #presence({ channel, joined = [], left = [] }) {

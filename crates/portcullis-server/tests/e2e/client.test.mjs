@@ -443,6 +443,31 @@ test('a listener that closes is obeyed, whatever it was told', async () => {
   }
 });
 
+test('what a listener sends or asks for when told of being online comes after the channels, and once', async () => {
+  const w = world();
+  w.client.addEventListener('state', ({ detail: { state } }) => {
+    if (state !== 'online') return;
+    w.client.subscribe('d');
+    w.client.send('status', {}, { channel: 'c' });
+  });
+  w.client.subscribe('c');
+  w.client.send('chat', { n: 1 }, { channel: 'c' });
+  await w.start();
+  assert.deepEqual(w.socket.sent.map(({ type, action, channel }) => [type ?? action, channel]), [
+    ['subscribe', 'd'], ['subscribe', 'c'], ['chat', 'c'], ['status', 'c'],
+  ]);
+});
+
+test('a token source that has none is out of reach', async () => {
+  for (const nothing of [null, undefined, '']) {
+    const w = world({ token: () => nothing });
+    w.client.connect();
+    await settled();
+    assert.equal(w.client.state, 'waiting');
+    assert.equal(w.sockets.length, 0);
+  }
+});
+
 test('what the page is told is listened to only while there is a session, and a plain pageshow means nothing', async () => {
   const page = new EventTarget();
   let listeners = 0;
