@@ -18,7 +18,7 @@ mod timers;
 mod url;
 mod wire;
 
-pub use client::{Action, Client, Now, TokenReason};
+pub use client::{Action, Client, DialError, Now, TokenReason};
 pub use config::{Auth, Config, OutboxPolicy};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub use driver::Options;

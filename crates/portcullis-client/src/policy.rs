@@ -50,16 +50,16 @@ pub(crate) fn slot(code: u16, reason: &str) -> Option<Duration> {
     Some(Duration::from_millis(reason.retry_after_ms).min(SLOT_MAX))
 }
 
-/// A refused or broken opening handshake, as the close code and reason that say the same.
+/// What a refused or broken opening handshake comes to: a close code and a reason that say the same, and what to do.
 #[expect(clippy::wildcard_enum_match_arm, reason = "all that is left is broken")]
-pub(crate) const fn handshake(error: HandshakeError) -> (u16, &'static str) {
+pub(crate) const fn handshake(error: HandshakeError) -> (u16, &'static str, Policy) {
     match error {
-        // The token was not taken; the reason is in a body that nobody waits for. With another one it may be.
-        HandshakeError::Refused { status: 401 } => (4401, "expired"),
+        // Why the token was not taken stands in a body that nobody waits for. With another one it may be.
+        HandshakeError::Refused { status: 401 } => (4401, "unauthorized", Policy::Token),
         HandshakeError::Refused { status: 408 | 425 | 429 | 500 | 502 | 503 | 504 }
-        | HandshakeError::Timeout => (1006, "refused"),
-        HandshakeError::Refused { status: 403 } => (4403, "refused"),
-        HandshakeError::Refused { .. } => (1008, "refused"),
-        _ => (1002, "no_websocket"),
+        | HandshakeError::Timeout => (1006, "refused", Policy::Retry),
+        HandshakeError::Refused { status: 403 } => (4403, "refused", Policy::Stop),
+        HandshakeError::Refused { .. } => (1008, "refused", Policy::Stop),
+        _ => (1002, "no_websocket", Policy::Stop),
     }
 }

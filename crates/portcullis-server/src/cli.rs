@@ -8,10 +8,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    commands::{check, dev, echo, schema, serve, token},
+    commands::{check, connect, dev, echo, schema, serve, token},
     config::{ConfigError, Size, Span},
     run::RunError,
 };
@@ -68,6 +68,8 @@ enum Command {
         #[arg(long, default_value = "1h", value_parser = parse_span)]
         ttl: Span,
     },
+    /// Connect to a server, as a person at a terminal or as a filter in a pipe
+    Connect(Connect),
     /// Say what a JSON Schema costs, or why it cannot be used
     Schema {
         #[command(subcommand)]
@@ -96,6 +98,64 @@ enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+struct Connect {
+    /// Where to: ws://HOST[:PORT]/PATH or wss://…
+    url: String,
+    /// The token; better in a file, or in the variable PORTCULLIS_TOKEN: the command line is no secret
+    #[arg(long)]
+    token: Option<String>,
+    /// A file with the token, read again whenever one is needed
+    #[arg(long)]
+    token_file: Option<PathBuf>,
+    /// How the token travels
+    #[arg(long, default_value = "header", value_parser = parse_auth)]
+    auth: portcullis_client::Auth,
+    /// A channel to receive and to talk to; may be given several times
+    #[arg(long = "channel", short = 'c')]
+    channels: Vec<String>,
+    /// The action that a line is sent with
+    #[arg(long, default_value = "chat")]
+    action: String,
+    /// Trust the certificate authorities in this file alone
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Trust the key with this SHA-256 (base64) alone, as `portcullis dev` prints it
+    #[arg(long, conflicts_with = "ca")]
+    pin: Option<String>,
+    /// Seal what is sent and open what comes with the secret in this file: 32 bytes, or 64 hexadecimal digits
+    #[arg(long)]
+    seal_key_file: Option<PathBuf>,
+    /// Where lines are remembered [default: portcullis/history in the user's state folder]
+    #[arg(long)]
+    history: Option<PathBuf>,
+    /// One JSON object a line, in and out
+    #[arg(long)]
+    json: bool,
+    /// Without colours
+    #[arg(long)]
+    no_color: bool,
+}
+
+impl From<Connect> for connect::Options {
+    fn from(said: Connect) -> Self {
+        Self {
+            url: said.url,
+            token: said.token,
+            token_file: said.token_file,
+            auth: said.auth,
+            channels: said.channels,
+            action: said.action,
+            ca: said.ca,
+            pin: said.pin,
+            seal_key: said.seal_key_file,
+            history: said.history,
+            json: said.json,
+            no_color: said.no_color,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum SchemaCommand {
     /// Compile the schema in a file and print what it costs
@@ -109,6 +169,15 @@ enum SchemaCommand {
         #[arg(long)]
         formats: bool,
     },
+}
+
+fn parse_auth(text: &str) -> Result<portcullis_client::Auth, String> {
+    match text {
+        "header" => Ok(portcullis_client::Auth::Header),
+        "subprotocol" => Ok(portcullis_client::Auth::Subprotocol),
+        "message" => Ok(portcullis_client::Auth::Message),
+        _ => Err("write header, subprotocol or message".into()),
+    }
 }
 
 fn parse_span(text: &str) -> Result<Span, String> {
@@ -168,6 +237,7 @@ pub fn main() -> ExitCode {
         Command::Serve { config, workers } => serve::run(&config, workers),
         Command::Check { config } => check::run(&config),
         Command::Token { config, user, scopes, ttl } => token::run(&config, &user, &scopes, ttl),
+        Command::Connect(said) => connect::run(said.into()),
         Command::Schema { command: SchemaCommand::Check { file, open, formats } } => {
             schema::run(&file, open, formats)
         }

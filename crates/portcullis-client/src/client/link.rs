@@ -10,7 +10,7 @@ use portcullis_proto::{
 };
 use portcullis_time::Instant;
 
-use super::{Action, Client, Now, TokenReason};
+use super::{Action, Client, DialError, Now, TokenReason};
 use crate::{
     config::Auth,
     event::{Event, State},
@@ -83,10 +83,16 @@ impl Client {
         }
     }
 
-    /// The transport that was asked for is not to be had now.
-    pub fn dial_failed(&mut self, now: Now, serial: u64) {
-        if serial == self.serial && self.state == State::Connecting {
-            self.lost(now, 1006, "unreachable");
+    /// The transport that was asked for is not to be had.
+    pub fn dial_failed(&mut self, now: Now, serial: u64, error: DialError) {
+        if serial != self.serial || self.state != State::Connecting {
+            return;
+        }
+        match error {
+            DialError::Unreachable => self.lost(now, 1006, "unreachable"),
+            // RFC 6455 §7.4.1: "1015 is a reserved value […] to indicate that the connection was closed due to a failure to
+            // perform a TLS handshake (e.g., the server certificate can't be verified)."
+            DialError::Untrusted => self.lost(now, 1015, "untrusted"),
         }
     }
 
@@ -143,9 +149,9 @@ impl Client {
         let Link::Opening(opening) = core::mem::replace(&mut self.link, Link::None) else { return };
         match opening.into_endpoint(now.instant) {
             Err(error) => {
-                let (code, reason) = policy::handshake(error);
+                let (code, reason, policy) = policy::handshake(error);
                 self.actions.push_back(Action::Hangup);
-                self.lost(now, code, reason);
+                self.ended_as(now, (code, reason), policy);
             }
             Ok(endpoint) => {
                 self.link = Link::Open(Box::new(endpoint));
@@ -258,6 +264,10 @@ impl Client {
     }
 
     fn ended(&mut self, now: Now, code: u16, reason: &str) {
+        self.ended_as(now, (code, reason), policy::close_policy(code, reason));
+    }
+
+    fn ended_as(&mut self, now: Now, (code, reason): (u16, &str), policy: Policy) {
         // The answer to a close frame is all that is still owed.
         let farewell = match &mut self.link {
             Link::Open(endpoint) => endpoint.output().to_vec(),
@@ -267,7 +277,7 @@ impl Client {
         self.timers.clear();
         self.channels.disconnected();
         self.events.push_back(Event::Closed { code, reason: reason.to_string() });
-        match policy::close_policy(code, reason) {
+        match policy {
             Policy::Stop => return self.stop(),
             Policy::Token => self.expired.clone_from(&self.token),
             Policy::Retry => {}

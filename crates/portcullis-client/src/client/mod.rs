@@ -67,6 +67,16 @@ pub enum Action {
     Hangup,
 }
 
+/// Why there is no transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DialError {
+    /// Nobody answers there now: it is tried again.
+    Unreachable,
+    /// Whoever answers is not who was asked for, by its certificate: it is not tried again.
+    Untrusted,
+}
+
 /// What resumes.
 #[derive(Debug)]
 struct Session {

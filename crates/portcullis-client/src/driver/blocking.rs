@@ -95,19 +95,10 @@ pub fn start(
     let shared = Arc::new(Shared { state, told: Condvar::new(), waker });
     let (jobs, todo) = channel();
     let (done, answers) = channel();
-    let errands =
-        Errands { url: url.clone(), timeout: options.config.connect_timeout, shared: shared.clone(), done };
+    let (url, timeout) = (url.clone(), options.config.connect_timeout);
+    let errands = Errands { url, tls: options.tls, timeout, shared: shared.clone(), done };
     thread::Builder::new().name("portcullis-errands".into()).spawn(move || errands.run(&todo, tokens))?;
-    let driver = Driver {
-        shared: shared.clone(),
-        poll,
-        url: url.clone(),
-        tls: options.tls,
-        stream: None,
-        dialing: 0,
-        jobs,
-        answers,
-    };
+    let driver = Driver { shared: shared.clone(), poll, stream: None, dialing: 0, jobs, answers };
     thread::Builder::new().name("portcullis-client".into()).spawn(move || driver.run())?;
     let owner = Arc::new(Owner(shared));
     Ok((Handle(owner.clone()), Events(owner)))
@@ -221,16 +212,20 @@ enum Job {
 
 enum Answer {
     Token { serial: u64, token: Option<String> },
-    Dialed { serial: u64, stream: io::Result<StdStream> },
+    Dialed { serial: u64, stream: io::Result<Opened> },
 }
 
 /// Fetches tokens and opens transports, one after the other.
 struct Errands {
     url: Url,
+    tls: Option<Arc<rustls::ClientConfig>>,
     timeout: Duration,
     shared: Arc<Shared>,
     done: Sender<Answer>,
 }
+
+/// A socket, and what TLS has come to on it.
+type Opened = (StdStream, Option<Box<ClientConnection>>);
 
 impl Errands {
     fn run(self, todo: &Receiver<Job>, mut tokens: impl FnMut(TokenReason) -> Option<String>) {
@@ -246,14 +241,31 @@ impl Errands {
         }
     }
 
-    /// Every address in turn.
-    fn dial(&self) -> io::Result<StdStream> {
+    /// Every address in turn, then TLS.
+    fn dial(&self) -> io::Result<Opened> {
+        let mut stream = self.connect()?;
+        let mut tls = None;
+        if self.url.is_secure() {
+            let config = self.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
+            let name = ServerName::try_from(self.url.host().to_owned()).map_err(io::Error::other)?;
+            let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+            // A peer that drips is given up by the client's own deadline; this one ends the thread's patience.
+            stream.set_read_timeout(Some(self.timeout))?;
+            while connection.is_handshaking() {
+                connection.complete_io(&mut stream)?;
+            }
+            tls = Some(Box::new(connection));
+        }
+        stream.set_nonblocking(true)?;
+        Ok((stream, tls))
+    }
+
+    fn connect(&self) -> io::Result<StdStream> {
         let mut last = io::ErrorKind::NotFound.into();
         for address in (self.url.host(), self.url.port()).to_socket_addrs()? {
             match StdStream::connect_timeout(&address, self.timeout) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_nonblocking(true)?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,
@@ -304,8 +316,6 @@ impl Stream {
 struct Driver {
     shared: Arc<Shared>,
     poll: Poll,
-    url: Url,
-    tls: Option<Arc<rustls::ClientConfig>>,
     stream: Option<Stream>,
     /// The transport that is waited for.
     dialing: u64,
@@ -377,7 +387,7 @@ impl Driver {
                 Answer::Dialed { serial, stream } if serial == self.dialing => {
                     match stream.and_then(|stream| self.adopt(stream)) {
                         Ok(()) => state.client.dialed(now, serial, clock::entropy()),
-                        Err(_) => state.client.dial_failed(now, serial),
+                        Err(error) => state.client.dial_failed(now, serial, super::blame(&error)),
                     }
                 }
                 // Of an attempt that was given up.
@@ -387,15 +397,11 @@ impl Driver {
         some
     }
 
-    fn adopt(&mut self, stream: StdStream) -> io::Result<()> {
-        let mut stream = match (self.url.is_secure(), &self.tls) {
-            (false, _) => Stream::Plain(TcpStream::from_std(stream)),
-            (true, None) => return Err(io::ErrorKind::Unsupported.into()),
-            (true, Some(tls)) => {
-                let name = ServerName::try_from(self.url.host().to_owned()).map_err(io::Error::other)?;
-                let tls = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
-                Stream::Tls(Box::new(StreamOwned::new(tls, TcpStream::from_std(stream))))
-            }
+    fn adopt(&mut self, (stream, tls): Opened) -> io::Result<()> {
+        let stream = TcpStream::from_std(stream);
+        let mut stream = match tls {
+            None => Stream::Plain(stream),
+            Some(tls) => Stream::Tls(Box::new(StreamOwned::new(*tls, stream))),
         };
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(stream.socket(), STREAM, interest)?;

@@ -8,7 +8,7 @@ pub mod tokio;
 
 use alloc::{collections::VecDeque, sync::Arc};
 
-use crate::{Client, Config, Event, Now};
+use crate::{Client, Config, DialError, Event, Now};
 
 /// Events that wait for the application; with more, the transport is not read.
 pub(crate) const EVENTS_MAX: usize = 1_024;
@@ -34,6 +34,15 @@ impl Options {
     #[must_use]
     pub fn with_config(self, config: Config) -> Self {
         Self { config, ..self }
+    }
+}
+
+/// Whose fault it is that there is no transport.
+pub(crate) fn blame(error: &std::io::Error) -> DialError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(_)) => DialError::Untrusted,
+        _ => DialError::Unreachable,
     }
 }
 

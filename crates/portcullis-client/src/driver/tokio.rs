@@ -278,7 +278,7 @@ impl Driver {
                     self.stream = Some(stream);
                     state.client.dialed(now, *serial, clock::entropy());
                 }
-                Err(_) => state.client.dial_failed(now, *serial),
+                Err(error) => state.client.dial_failed(now, *serial, super::blame(&error)),
             }
             self.dialing = None;
             some = true;

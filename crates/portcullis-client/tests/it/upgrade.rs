@@ -92,7 +92,7 @@ fn an_answer_that_comes_too_late_changes_nothing() {
     world.advance(core::time::Duration::from_secs(10));
     assert_eq!(world.state(), "waiting");
     world.client.token(world.now(), serial, Some("T1"));
-    world.client.dial_failed(world.now(), serial);
+    world.client.dial_failed(world.now(), serial, portcullis_client::DialError::Unreachable);
     world.client.dialed(world.now(), serial, [1; 32]);
     // It is told to let go of what was dialed for nothing.
     assert_eq!(world.client.poll_action(), Some(portcullis_client::Action::Hangup));

@@ -130,7 +130,14 @@ fn write_greeting(
         writeln!(out, "  {user}  {token}")?;
     }
     if let Some((_, token)) = tokens.first() {
-        writeln!(out, "\nFrom a terminal (npm `wscat`):")?;
+        let program = std::env::args().next().unwrap_or_else(|| "portcullis".into());
+        let pin = spki_hash.map_or_else(String::new, |hash| format!(" --pin {hash}"));
+        writeln!(out, "\nFrom a terminal:")?;
+        writeln!(
+            out,
+            "  PORTCULLIS_TOKEN={token} \\\n  {program} connect {socket}://{address}/ws{pin} -c chat:lobby"
+        )?;
+        writeln!(out, "\nOr with npm `wscat`, and lines of your own:")?;
         writeln!(
             out,
             "  npx wscat --no-check -c {socket}://{address}/ws -s portcullis.v1 -H 'Authorization: Bearer {token}'"

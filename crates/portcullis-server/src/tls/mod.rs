@@ -101,6 +101,11 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
     hash.map_or_else(Vec::new, |hash| hash.as_ref().to_vec())
 }
 
+/// The SHA-256 of a public key, as it stands in its certificate.
+pub(crate) fn spki_hash(key: &[u8]) -> [u8; 32] {
+    sha256(key).try_into().unwrap_or_default()
+}
+
 /// Base64 with padding (RFC 4648 §4).
 fn base64(bytes: &[u8]) -> String {
     use base64ct::Encoding as _;

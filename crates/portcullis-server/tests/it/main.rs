@@ -12,6 +12,7 @@ mod chat;
 mod cli;
 mod client;
 mod config;
+mod connect;
 mod deflate;
 mod hostile;
 mod identity;

@@ -11,14 +11,14 @@ use super::{
 };
 
 /// Serves from a file, on the same port again and again.
-struct Durable {
-    folder: Folder,
-    config: String,
+pub(crate) struct Durable {
+    pub(crate) folder: Folder,
+    pub(crate) config: String,
     server: Option<Server>,
 }
 
 impl Durable {
-    fn new(durability: &str, more: &str) -> Self {
+    pub(crate) fn new(durability: &str, more: &str) -> Self {
         let folder = Folder::new();
         // A port that was free a moment ago, and that every start gets again.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -35,14 +35,14 @@ impl Durable {
     }
 
     /// Ends without a word, and starts again.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let server = self.server.take().unwrap();
         server.signal("KILL");
         server.wait();
         self.start();
     }
 
-    fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
 
