@@ -164,7 +164,7 @@ fn open_backend(
         let hub = hub.get().and_then(Weak::upgrade);
         if let Err(error) = outcome {
             tracing::error!(%error, "the store failed");
-            shared.begin_drain(clock::now() + shared.live().drain_deadline);
+            shared.begin_drain(clock::now());
             hub.as_ref().inspect(|hub| hub.wake_all());
         }
         if let Some(hub) = hub {
@@ -258,8 +258,7 @@ fn handle_signals(
                     None => tracing::info!("nothing to reload"),
                 }
             } else {
-                let deadline = clock::now() + shared.live().drain_deadline;
-                shared.begin_drain(deadline);
+                shared.begin_drain(clock::now());
                 tracing::info!("draining");
             }
             hub.wake_all();

@@ -59,6 +59,8 @@ pub(crate) struct Live {
     pub(crate) connections_max: usize,
     pub(crate) connections_per_address_max: usize,
     pub(crate) user_messages: Quota,
+    /// How long a server that is no longer ready still takes connections.
+    pub(crate) drain_delay: Duration,
     /// Over how long the reconnects of a drain are spread.
     pub(crate) drain_spread: Duration,
     /// How long a drain may take.
@@ -159,6 +161,8 @@ pub(crate) struct Shared {
     connections: AtomicU64,
     /// The end of the drain in nanoseconds of the server's clock; 0 while there is none.
     drain_deadline: AtomicU64,
+    /// When the workers begin with it, in the same nanoseconds.
+    drain_at: AtomicU64,
 }
 
 impl Shared {
@@ -183,6 +187,7 @@ impl Shared {
             hasher,
             connections: AtomicU64::new(0),
             drain_deadline: AtomicU64::new(0),
+            drain_at: AtomicU64::new(0),
         };
         shared.appoint_judge();
         shared
@@ -326,9 +331,13 @@ impl Shared {
         lock(&self.users).check(self.hasher.hash_one(user), now, cost)
     }
 
-    /// Begins the drain, to end at `deadline`. Repeated calls change nothing.
-    pub(crate) fn begin_drain(&self, deadline: Instant) {
-        let nanos = deadline.as_nanos().max(1);
+    /// Begins the drain: not ready from now on, no connections after the delay, over by the deadline. Repeated calls
+    /// change nothing.
+    pub(crate) fn begin_drain(&self, now: Instant) {
+        let live = self.live();
+        let nanos = (now + live.drain_deadline).as_nanos().max(1);
+        let at = (now + live.drain_delay).as_nanos().max(1);
+        let _ = self.drain_at.compare_exchange(0, at, Ordering::AcqRel, Ordering::Acquire);
         self.metrics.set_draining();
         let _ = self.drain_deadline.compare_exchange(0, nanos, Ordering::AcqRel, Ordering::Acquire);
     }
@@ -338,11 +347,17 @@ impl Shared {
     }
 
     pub(crate) fn drain_deadline(&self) -> Option<Instant> {
-        match self.drain_deadline.load(Ordering::Acquire) {
-            0 => None,
-            nanos => Some(Instant::from_nanos(nanos)),
-        }
+        moment(&self.drain_deadline)
     }
+
+    /// When the workers send their clients away.
+    pub(crate) fn drain_at(&self) -> Option<Instant> {
+        moment(&self.drain_at).filter(|_| self.is_draining())
+    }
+}
+
+fn moment(nanos: &AtomicU64) -> Option<Instant> {
+    Some(nanos.load(Ordering::Acquire)).filter(|nanos| *nanos != 0).map(Instant::from_nanos)
 }
 
 /// A poisoned lock means that a worker panicked, which is our own bug; the others go on with what it left.

@@ -76,6 +76,7 @@ fn config(listen: SocketAddr, secret: &str) -> Config {
         limits: config::Limits::default(),
         store: None,
         drain: config::Drain {
+            delay: config::Span(Duration::ZERO),
             deadline: config::Span(run::QUICK_DRAIN),
             spread: config::Span(Duration::from_secs(1)),
         },

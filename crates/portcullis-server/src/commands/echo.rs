@@ -64,6 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         connections_per_address_max: usize::MAX,
         user_messages: unlimited()?,
         drain_spread: Duration::ZERO,
+        drain_delay: Duration::ZERO,
         drain_deadline: run::QUICK_DRAIN,
     };
     run::run(Run {

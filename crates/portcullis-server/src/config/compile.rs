@@ -46,6 +46,9 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
     if config.drain.spread.0 > config.drain.deadline.0 {
         return Err(ConfigError::value("drain.spread", "must not be longer than drain.deadline"));
     }
+    if config.drain.delay.0 >= config.drain.deadline.0 {
+        return Err(ConfigError::value("drain.delay", "must be shorter than drain.deadline"));
+    }
     log::filter(&config.log.level).map_err(|error| ConfigError::value("log.level", error))?;
     let (tls, terminated_upstream) = listeners(config)?;
     let origins = origins(config)?;
@@ -73,6 +76,7 @@ pub(crate) fn compile(config: &Config) -> Result<Live, ConfigError> {
         connections_per_address_max: config.limits.connections_per_address_max,
         user_messages: user_quota(&config.limits, messages)?,
         drain_spread: config.drain.spread.0,
+        drain_delay: config.drain.delay.0,
         drain_deadline: config.drain.deadline.0,
     })
 }

@@ -433,13 +433,18 @@ impl Default for Limits {
     reason = "the keys are documented in portcullis.example.toml"
 )]
 pub struct Drain {
+    pub delay: Span,
     pub deadline: Span,
     pub spread: Span,
 }
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { deadline: Span(Duration::from_secs(30)), spread: Span(Duration::from_secs(10)) }
+        Self {
+            delay: Span(Duration::ZERO),
+            deadline: Span(Duration::from_secs(30)),
+            spread: Span(Duration::from_secs(10)),
+        }
     }
 }
 

@@ -91,8 +91,9 @@ impl Env {
         self.hub.has_mail(self.node)
     }
 
+    /// Whether clients are sent away; a server that is only no longer ready still takes them.
     fn is_draining(&self) -> bool {
-        self.shared.is_draining()
+        self.shared.drain_at().is_some_and(|at| at <= self.now)
     }
 
     fn is_full(&self) -> bool {
@@ -215,7 +216,7 @@ impl Worker {
         }
         let own = self.timers.next();
         let backend = self.env.hub.poll_timeout();
-        let drain = self.env.shared.drain_deadline();
+        let drain = if self.draining { self.env.shared.drain_deadline() } else { self.env.shared.drain_at() };
         // A listener that ran out of files is tried again a little later.
         let retry = (!self.unaccepted.is_empty()).then(|| self.env.now + Duration::from_millis(10));
         let next = [own, backend, drain, retry].into_iter().flatten().min()?;

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::program::{Folder, MINIMAL, Server, get};
+use super::{
+    client::{Client, token},
+    program::{Folder, MINIMAL, Server, get},
+};
 
 fn serve(folder: &Folder) -> (Server, String) {
     let config = folder.file("c.toml", MINIMAL);
@@ -133,6 +136,41 @@ fn sigterm_drains_and_exits_with_0() {
         assert!(log.contains("draining"), "{log}");
         let _ = idle.read(&mut [0; 64]);
     }
+}
+
+#[test]
+fn a_drain_is_told_to_the_load_balancer_before_the_clients() {
+    let folder = Folder::new();
+    let drain = "[drain]\ndelay = \"1s\"\ndeadline = \"10s\"\nspread = \"4s\"\n";
+    let config = folder.file("c.toml", &format!("{MINIMAL}{drain}"));
+    let server = Server::start(&["serve", "--config", &config, "--workers", "1"]);
+    let token = token(&config, "alice");
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(&server, &token)).collect();
+    server.signal("TERM");
+    let admin = server.admin.as_deref().unwrap();
+    let not_ready = (0..50).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        get(admin, "/readyz").starts_with("HTTP/1.1 503 ")
+    });
+    assert!(not_ready);
+    // Whoever has not heard of it yet is served as before.
+    clients.push(Client::connect(&server, &token));
+    for client in &mut clients {
+        client.subscribe("chat:lobby");
+    }
+    let mut slots: Vec<u64> = clients
+        .iter_mut()
+        .map(|client| {
+            let frame = client.closed();
+            assert_eq!(u16::from(frame.code), 1012);
+            let reason: serde_json::Value = serde_json::from_str(&frame.reason).unwrap();
+            reason["retry_after_ms"].as_u64().unwrap()
+        })
+        .collect();
+    slots.sort_unstable();
+    assert_eq!(slots, [0, 1_000, 2_000, 3_000], "every client has a slot of its own");
+    drop(clients);
+    assert_eq!(server.wait().0.code(), Some(0));
 }
 
 #[test]
