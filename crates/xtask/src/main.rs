@@ -9,6 +9,7 @@ mod nostd;
 mod packages;
 mod report;
 mod setup;
+mod soak;
 mod tests;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ cargo xtask COMMAND
             the 517 cases of the Autobahn suite against `portcullis echo` and the example client; --full sends 1,000
             messages in each compression case instead of 50: some twenty minutes for each instead of one
   tls-audit sslyze and testssl.sh against `portcullis serve`; fails on anything above informational
+  soak [SECONDS [SEED]]
+            a durable server that is killed at random for SECONDS (120) under 300 clients in Rust and JavaScript, then
+            sent away in order under 5,000
   bench     all benchmarks
   instructions [--bless]
             count the instructions of the hot paths; fail when there are more than in the baseline, or accept them
@@ -72,6 +76,10 @@ fn main() -> ExitCode {
         Some("tls-audit") => tests::tls_audit(&mut report),
         Some("instructions") => {
             instructions::check(&mut report, arguments.get(1).is_some_and(|argument| argument == "--bless"));
+        }
+        Some("soak") => {
+            let number = |at: usize, or| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(or);
+            soak::long(&mut report, number(1, 120), number(2, 1));
         }
         Some("bench") => checks::bench(&mut report),
         Some("ci") => {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::packages::{self, cargo};
 use crate::report::Report;
-use crate::{fuzz, instructions, mcu, nostd, root, setup};
+use crate::{fuzz, instructions, mcu, nostd, root, setup, soak};
 
 pub(crate) fn all(report: &mut Report) {
     crates(report);
@@ -17,6 +17,7 @@ pub(crate) fn all(report: &mut Report) {
     end_to_end(report);
     tls_audit(report);
     load(report);
+    soak::short(report);
     autobahn(report, &[]);
     fuzz::smoke(report, 5);
 }
