@@ -57,7 +57,8 @@ pub struct Received {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The stable code: one of the server's, or `closed`, `conflated`, `outbox_full`.
+    /// The stable code: one of the server's, or `closed`, `conflated`, `outbox_full`; or
+    /// `not_applied`, when the server's own was lost with a connection.
     pub code: Box<str>,
     /// The number of the message within its session.
     pub id: Option<u64>,

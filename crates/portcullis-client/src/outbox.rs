@@ -170,19 +170,32 @@ impl Outbox {
         self.waiting.len() + self.in_flight.len()
     }
 
-    /// A session is open: the same as before, or another. What was in flight goes first again, in its order.
-    pub(crate) fn welcome(&mut self, resumed: bool, last_id: u64, events: &mut VecDeque<Event>) {
+    /// A session is open: the same as before, where `last_id` and `skipped` say what became of the messages whose answers
+    /// were lost; or another. What was in flight and is not settled goes first again, in its order.
+    pub(crate) fn welcome(
+        &mut self,
+        resumed: bool,
+        last_id: u64,
+        skipped: &[u64],
+        events: &mut VecDeque<Event>,
+    ) {
         let again = core::mem::take(&mut self.in_flight);
-        let (applied, mut rest): (VecDeque<Entry>, VecDeque<Entry>) =
-            again.into_iter().partition(|entry| resumed && entry.id.is_some_and(|id| id <= last_id));
+        let is_settled = |entry: &Entry| resumed && entry.id.is_some_and(|id| id <= last_id);
+        let (settled, mut rest): (VecDeque<Entry>, VecDeque<Entry>) = again.into_iter().partition(is_settled);
         self.last_id = if resumed { self.last_id.max(last_id) } else { last_id };
         if !resumed {
             // A number of the old session means nothing in a new one.
             rest.iter_mut().for_each(|entry| entry.id = None);
         }
-        for entry in applied {
-            let is_surely_applied = entry.id == Some(last_id);
-            self.settle(entry, is_surely_applied, events);
+        for entry in settled {
+            if !entry.id.is_some_and(|id| skipped.contains(&id)) {
+                events.push_back(entry.settled(Outcome::Acknowledged));
+            } else if self.unattributed > 0 {
+                self.unattributed -= 1;
+                events.push_back(entry.refused("rate_limited"));
+            } else {
+                events.push_back(entry.refused("not_applied"));
+            }
         }
         rest.append(&mut self.waiting);
         self.waiting = rest;
@@ -194,12 +207,7 @@ impl Outbox {
         let Some(entry) = self.take(id) else { return };
         events.push_back(entry.settled(Outcome::Acknowledged));
         // Answers come in order: what is older and unanswered is what the refusals without an id were about.
-        let is_older = |entry: &Entry| entry.id.is_some_and(|older| older < id);
-        while self.unattributed > 0 && self.in_flight.front().is_some_and(is_older) {
-            if let Some(older) = self.in_flight.pop_front() {
-                self.settle(older, false, events);
-            }
-        }
+        self.attribute_while(|entry| entry.id.is_some_and(|older| older < id), events);
     }
 
     /// The server has refused the message `id`.
@@ -217,10 +225,13 @@ impl Outbox {
 
     /// No later answer came: the refusals were about the oldest.
     pub(crate) fn attribute(&mut self, events: &mut VecDeque<Event>) {
-        while self.unattributed > 0
-            && let Some(entry) = self.in_flight.pop_front()
-        {
-            self.settle(entry, false, events);
+        self.attribute_while(|_| true, events);
+    }
+
+    fn attribute_while(&mut self, is_it: impl Fn(&Entry) -> bool, events: &mut VecDeque<Event>) {
+        while self.unattributed > 0 && self.in_flight.front().is_some_and(&is_it) {
+            self.unattributed -= 1;
+            events.extend(self.in_flight.pop_front().map(|entry| entry.refused("rate_limited")));
         }
     }
 
@@ -228,16 +239,6 @@ impl Outbox {
     pub(crate) fn close(&mut self, events: &mut VecDeque<Event>) {
         let left = self.in_flight.drain(..).chain(self.waiting.drain(..));
         events.extend(left.map(|entry| entry.refused("closed")));
-    }
-
-    /// An entry that was applied, or (while refusals are unattributed, and it is not known to be) refused.
-    fn settle(&mut self, entry: Entry, is_surely_applied: bool, events: &mut VecDeque<Event>) {
-        if is_surely_applied || self.unattributed == 0 {
-            events.push_back(entry.settled(Outcome::Acknowledged));
-        } else {
-            self.unattributed -= 1;
-            events.push_back(entry.refused("rate_limited"));
-        }
     }
 
     fn take(&mut self, id: u64) -> Option<Entry> {

@@ -27,6 +27,8 @@ pub(crate) struct Incoming<'a> {
     #[serde(default)]
     pub(crate) last_id: u64,
     #[serde(default)]
+    pub(crate) skipped: Vec<u64>,
+    #[serde(default)]
     pub(crate) channel: Option<Box<str>>,
     #[serde(default)]
     pub(crate) epoch: Option<Box<str>>,

@@ -207,6 +207,7 @@ fn cost(command: &Command<'_>) -> usize {
         | Command::Close { .. }
         | Command::Subscribe { .. }
         | Command::Unsubscribe { .. }
+        | Command::Apply { .. }
         | _ => 0,
     };
     len.saturating_add(ENTRY_COST)
@@ -225,6 +226,7 @@ fn refused(command: &Command<'_>, reason: Refusal) -> Option<Completion> {
             refused(caller.connection, None, Some(channel))
         }
         Command::Publish { caller, id, .. } => refused(caller.connection, *id, None),
+        Command::Apply { caller, id } => refused(caller.connection, Some(*id), None),
         Command::Close { .. } | _ => None,
     }
 }

@@ -21,8 +21,8 @@ use crate::{
 };
 
 /// A session's row.
-type SessionRow<'a> = (&'a str, u128, Option<u128>, u64, u64, Vec<&'a str>);
-/// By session: user, secret, the secret before, fencing, last id, channels.
+type SessionRow<'a> = (&'a str, u128, Option<u128>, u64, u64, Vec<u64>, Vec<&'a str>);
+/// By session: user, secret, the secret before, fencing, last id, ids that were skipped, channels.
 const SESSIONS: TableDefinition<'_, u128, SessionRow<'_>> = TableDefinition::new("sessions");
 /// By channel: epoch, the oldest offset that is kept, the last offset.
 const LOGS: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("logs");
@@ -271,6 +271,7 @@ fn write_sessions(transaction: &WriteTransaction, changes: &Changes) -> Result<(
             session.previous.map(number),
             session.fencing.get(),
             session.last_id,
+            session.skipped.clone(),
             channels,
         );
         table.insert(key, row)?;
@@ -283,7 +284,7 @@ fn load(database: &Database, times: Times) -> Result<Loaded, DiskError> {
     let mut sessions = Vec::new();
     for row in transaction.open_table(SESSIONS)?.iter()? {
         let (key, row) = row?;
-        let (user, token, previous, fencing, last_id, channels) = row.value();
+        let (user, token, previous, fencing, last_id, skipped, channels) = row.value();
         if channels.iter().any(|channel| !is_channel_name(channel)) {
             return Err(DiskError::Corrupt(Damage::Session));
         }
@@ -295,6 +296,7 @@ fn load(database: &Database, times: Times) -> Result<Loaded, DiskError> {
             previous: previous.map(secret),
             fencing: Fencing::new(fencing),
             last_id,
+            skipped,
             channels: channels.into_iter().map(Arc::from).collect(),
         });
     }

@@ -27,6 +27,8 @@ pub struct Welcome<'a> {
     pub recovered: Option<bool>,
     /// The last message id that was applied in this session.
     pub last_id: u64,
+    /// Ids before it that were not applied. Empty unless the session was resumed, and then nearly always.
+    pub skipped: &'a [u64],
 }
 
 /// Appends `welcome`.
@@ -45,7 +47,11 @@ pub fn welcome(out: &mut impl Write, welcome: &Welcome<'_>) -> fmt::Result {
     if let Some(recovered) = welcome.recovered {
         write!(out, r#","recovered":{recovered}"#)?;
     }
-    write!(out, r#","last_id":{}}}"#, welcome.last_id)
+    write!(out, r#","last_id":{}"#, welcome.last_id)?;
+    for (at, id) in welcome.skipped.iter().enumerate() {
+        write!(out, "{}{id}", if at == 0 { r#","skipped":["# } else { "," })?;
+    }
+    out.write_str(if welcome.skipped.is_empty() { "}" } else { "]}" })
 }
 
 /// Appends `subscribed`. `users` lists at most as many as the session model gave; `user_count` is the whole number.

@@ -117,7 +117,7 @@ export class PortcullisEvent<T = unknown> extends Event {
 }
 
 /**
- * `code` is one of the server's, or of this client's: `closed`, `conflated`, `message_too_big`, `outbox_full`,
+ * `code` is one of the server's, or of this client's: `closed`, `conflated`, `not_applied` (the server's reason was lost with a connection), `message_too_big`, `outbox_full`,
  * `unsubscribed`, `not_connected`.
  */
 export class PortcullisError extends Error {

@@ -380,7 +380,11 @@ export class Portcullis extends EventTarget {
     // A number of the old session means nothing in a new one.
     if (!resumed) for (const entry of rest) entry.id = 0;
     this.#queue.unshift(...rest);
-    for (const entry of applied) this.#settleEntry(entry, entry.id === message.last_id);
+    for (const entry of applied) {
+      // The answer was lost with its connection: what the server did not apply it refused.
+      if (message.skipped?.includes(entry.id)) this.#refuse(entry, this.#unattributed-- > 0 ? 'rate_limited' : 'not_applied');
+      else entry.resolve({ id: entry.id });
+    }
     this.#unattributed = 0;
     this.#paused = true; // Until the channels are asked for, whatever is sent by who is told now.
     this.#enter('online', { user: message.user, resumed });
@@ -469,9 +473,7 @@ export class Portcullis extends EventTarget {
     const [entry] = this.#inFlight.splice(at, 1);
     entry.resolve({ id });
     // Answers come in order: what is older and unanswered is what the refusals without an id were about.
-    while (this.#unattributed > 0 && this.#inFlight[0]?.id < id) {
-      this.#settleEntry(this.#inFlight.shift(), false);
-    }
+    this.#attribute((older) => older.id < id);
     this.#flush();
   }
 
@@ -496,9 +498,7 @@ export class Portcullis extends EventTarget {
         this.#unattributed = Math.min(this.#unattributed + 1, this.#inFlight.length);
         // Should no later answer come, silence tells the same.
         this.#after('unattributed', (error.retryAfter ?? 1_000) + 2_000, () => {
-          while (this.#unattributed > 0 && this.#inFlight.length > 0) {
-            this.#settleEntry(this.#inFlight.shift(), false);
-          }
+          this.#attribute();
           this.#flush();
         });
       }
@@ -512,11 +512,14 @@ export class Portcullis extends EventTarget {
     }
   }
 
-  /** An entry that was applied, or (while refusals are unattributed, and it is not known to be) refused. */
-  #settleEntry(entry, surely) {
-    if (surely || this.#unattributed === 0) return entry.resolve({ id: entry.id });
-    this.#unattributed -= 1;
-    entry.reject(new PortcullisError('rate_limited', undefined, { id: entry.id }));
+  #refuse(entry, code) { entry.reject(new PortcullisError(code, undefined, { id: entry.id })); }
+
+  /** Refusals that named nothing were about the oldest. */
+  #attribute(isIt = () => true) {
+    while (this.#unattributed > 0 && this.#inFlight.length > 0 && isIt(this.#inFlight[0])) {
+      this.#unattributed -= 1;
+      this.#refuse(this.#inFlight.shift(), 'rate_limited');
+    }
   }
 
   // --- what is sent ---

@@ -97,6 +97,14 @@ pub enum Command<'a> {
         /// The event; its form is the nodes' business.
         data: &'a [u8],
     },
+    /// Count a message that leaves no event, such as one that is answered to its sender alone. Answered by
+    /// [`Completion::Published`] without a position, or by [`Completion::Refused`].
+    Apply {
+        /// Who.
+        caller: Caller,
+        /// The client's own number of the message.
+        id: u64,
+    },
     /// Append an event to a log on behalf of the node itself: no session, no subscription needed. Answered by
     /// [`Completion::Published`] or [`Completion::Refused`].
     Announce {
@@ -152,6 +160,9 @@ pub enum Completion {
         recovered: bool,
         /// The last message id that was applied in it.
         last_id: u64,
+        /// Ids before it that were not applied, the latest [`SKIPPED_MAX`](crate::SKIPPED_MAX) of them, in their order:
+        /// messages that were refused.
+        skipped: Vec<u64>,
         /// The channels that it still holds. Each delivers again once it is subscribed again.
         channels: Vec<Arc<str>>,
     },
@@ -193,7 +204,7 @@ pub enum Completion {
         connection: ConnectionId,
         /// The client's own number of the message.
         id: Option<u64>,
-        /// Where it stands; `None` for a duplicate, which was not applied again.
+        /// Where it stands; `None` for a duplicate, which was not applied again, and for what leaves no event.
         position: Option<Position>,
     },
     /// The command was not carried out.

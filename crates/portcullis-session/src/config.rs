@@ -6,6 +6,10 @@ use core::time::Duration;
 /// words around it in an answer.
 pub const ENTRY_COST: usize = 128;
 
+/// Message ids that were not applied are remembered for each session, so many of the latest: as many as a client may have
+/// on the way, and as many again.
+pub const SKIPPED_MAX: usize = 64;
+
 /// The bounds of the session model. The default is the published contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -35,7 +35,7 @@ pub use {
     subscribers::Subscribers,
 };
 pub use {
-    config::{Config, ENTRY_COST},
+    config::{Config, ENTRY_COST, SKIPPED_MAX},
     id::{ConnectionId, Epoch, Fencing, NodeId, Position, ResumeToken, SessionId, TEXT_LEN},
     name::{CHANNEL_LEN_MAX, USER_PREFIX, is_channel_name},
 };

@@ -45,7 +45,7 @@ impl Client {
         let resumed = is_same && message.recovered == Some(true);
         self.session = Some(Session { session: session.clone(), resume });
         self.channels.set_user(&user);
-        self.outbox.welcome(resumed, message.last_id, &mut self.events);
+        self.outbox.welcome(resumed, message.last_id, &message.skipped, &mut self.events);
         self.is_paused = false;
         self.enter(State::Online);
         let expires_at = message.expires_at;

@@ -40,9 +40,9 @@ fn error_for(message: &str) -> Value {
 
 proptest! {
     #[test]
-    fn welcome_is_json(user in hostile(), resume in hostile(), expires_at: Option<u64>, recovered: Option<bool>, last_id: u64, id: [u8; 16]) {
+    fn welcome_is_json(user in hostile(), resume in hostile(), expires_at: Option<u64>, recovered: Option<bool>, last_id: u64, skipped in prop::collection::vec(any::<u64>(), 0..4), id: [u8; 16]) {
         let session = SessionId::from_bytes(id);
-        let welcome = wire::Welcome { session, user: &user, resume: &resume, expires_at, ping_interval_ms: 25_000, recovered, last_id };
+        let welcome = wire::Welcome { session, user: &user, resume: &resume, expires_at, ping_interval_ms: 25_000, recovered, last_id, skipped: &skipped };
         let mut expected = json!({
             "type": "welcome", "session": session.to_string(), "user": user, "resume": resume,
             "ping_interval_ms": 25_000, "last_id": last_id,
@@ -52,6 +52,9 @@ proptest! {
         }
         if let Some(recovered) = recovered {
             expected["recovered"] = recovered.into();
+        }
+        if !skipped.is_empty() {
+            expected["skipped"] = skipped.clone().into();
         }
         prop_assert_eq!(read(|out| wire::welcome(out, &welcome)), expected);
     }

@@ -34,6 +34,7 @@ struct Opened {
     fencing: Fencing,
     recovered: bool,
     last_id: u64,
+    skipped: Vec<u64>,
     channels: Vec<Arc<str>>,
 }
 
@@ -72,8 +73,9 @@ impl Worker {
     /// What the backend answers to one connection.
     fn deliver_answer(&mut self, completion: Completion) {
         match completion {
-            Completion::Opened { connection, session, fencing, recovered, last_id, channels } => {
-                self.opened(connection.into(), &Opened { session, fencing, recovered, last_id, channels });
+            Completion::Opened { connection, session, fencing, recovered, last_id, skipped, channels } => {
+                let opened = Opened { session, fencing, recovered, last_id, skipped, channels };
+                self.opened(connection.into(), &opened);
             }
             Completion::Subscribed {
                 connection,
@@ -139,6 +141,7 @@ impl Worker {
             ping_interval_ms: self.env.live.ping_interval_ms(),
             recovered: pending.resumes.then_some(opened.recovered),
             last_id: opened.last_id,
+            skipped: &opened.skipped,
         };
         self.env.text.clear();
         let _ = text::welcome(&mut self.env.text, &welcome);

@@ -60,9 +60,6 @@ enum Then {
         id: Option<u64>,
         retry_after: Duration,
     },
-    Acknowledge {
-        id: u64,
-    },
     Leave,
 }
 
@@ -193,7 +190,11 @@ fn handle_action(env: &mut Env, caller: &Caller, outbound: &mut Outbound, action
             env.text.clear();
             let _ = text::reply(&mut env.text, name, action.payload(), env.unix.as_millis());
             write_text(env, outbound);
-            id.map_or(Then::Nothing, |id| Then::Acknowledge { id })
+            if let Some(id) = id {
+                // Counted where all others are, so that answers come in the order of the messages.
+                env.submit(Command::Apply { caller: *caller, id });
+            }
+            Then::Nothing
         }
         Route::User => match action.recipient() {
             Some(user) => {
@@ -250,11 +251,6 @@ fn finish(env: &mut Env, parts: &mut Parts<'_>, then: Then) {
             parts.gated.gate.refund(&live.policy, cost);
             let about = Refused { id, retry_after: Some(retry_after), channel: None };
             refuse(env, parts, Reason::RateLimited, about);
-        }
-        Then::Acknowledge { id } => {
-            env.text.clear();
-            let _ = text::ack(&mut env.text, id);
-            write_text(env, parts.outbound);
         }
         Then::Leave => parts.gated.left = true,
     }

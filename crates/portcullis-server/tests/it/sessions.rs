@@ -240,3 +240,21 @@ fn a_second_device_has_a_session_of_its_own_and_presence_says_the_user_once() {
     assert_eq!(told["user_count"], 1);
     assert_eq!(bob.subscribe("chat:lobby")["users"], json!(["alice", "bob"]));
 }
+
+#[test]
+fn who_lost_a_refusal_learns_what_was_not_applied() {
+    let mut durable = Durable::new("process", "");
+    let mut alice = durable.connect("alice");
+    alice.subscribe("chat:lobby");
+    alice.chat("chat:lobby", "one");
+    let bad = json!({"action": "chat", "payload": {"text": 7}, "timestamp": super::client::now_ms(), "channel": "chat:lobby", "id": 2});
+    alice.send(bad.to_string());
+    let ping = json!({"action": "ping", "payload": {}, "timestamp": super::client::now_ms(), "id": 3});
+    alice.send(ping.to_string());
+    while alice.next("ack")["id"] != 3 {}
+    durable.kill();
+    let claim = claim(&alice.welcome, json!({}));
+    let mut back = resume(durable.server(), &token(&durable.config, "alice"), &claim);
+    let welcome = next(&mut back, "welcome");
+    assert_eq!((&welcome["last_id"], &welcome["skipped"]), (&json!(3), &json!([2])));
+}

@@ -40,6 +40,8 @@ pub struct StoredSession {
     pub fencing: Fencing,
     /// The last message id that was applied in it.
     pub last_id: u64,
+    /// Ids before it that were not applied, the latest of them.
+    pub skipped: Vec<u64>,
     /// The channels that it holds, the user's own not among them.
     pub channels: Vec<Arc<str>>,
 }

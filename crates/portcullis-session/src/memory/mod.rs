@@ -265,6 +265,11 @@ impl Backend for MemoryBackend {
                     self.refuse(node, caller.connection, id, reason);
                 }
             }
+            Command::Apply { caller, id } => {
+                if let Err(reason) = self.apply(node, &caller, id) {
+                    self.refuse(node, caller.connection, Some(id), reason);
+                }
+            }
             Command::Announce { connection, target, data } => match self.announce(now, target, data) {
                 Ok(position) => {
                     let position = Some(position);

@@ -46,10 +46,22 @@ impl MemoryBackend {
         let position = self.append_to(now, target, data)?;
         // Only what was applied counts: a refused message may come again under its id.
         if let (Some(id), Ok(session)) = (id, self.held(caller)) {
-            session.last_id = id;
+            session.apply(id);
             self.note_session(caller.session);
         }
         self.complete(node, Completion::Published { connection, id, position: Some(position) });
+        Ok(())
+    }
+
+    /// A message without an event.
+    pub(super) fn apply(&mut self, node: NodeId, caller: &Caller, id: u64) -> Result<(), Refusal> {
+        let session = self.held(caller)?;
+        if id > session.last_id {
+            session.apply(id);
+            self.note_session(caller.session);
+        }
+        let published = Completion::Published { connection: caller.connection, id: Some(id), position: None };
+        self.complete(node, published);
         Ok(())
     }
 

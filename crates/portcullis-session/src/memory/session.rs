@@ -1,6 +1,6 @@
 //! Sessions: opened, taken over, left, ended.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use portcullis_time::Instant;
 
@@ -8,6 +8,7 @@ use super::{Due, MemoryBackend, journal::StoredSession, subscribe::own_channel};
 use crate::{
     Arc,
     boundary::{Caller, Completion, Refusal, Resume},
+    config::SKIPPED_MAX,
     id::{ConnectionId, Fencing, NodeId, Position, ResumeToken, SessionId},
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     /// The last message id that was applied.
     pub(super) last_id: u64,
+    /// Ids before it that were not applied, the latest of them.
+    skipped: VecDeque<u64>,
     /// The channels that it holds, its user's own not among them.
     pub(super) held: Vec<Held>,
     /// When it ends, while its client is away.
@@ -66,8 +69,10 @@ impl MemoryBackend {
         };
         let Some(session) = self.sessions.get(&id) else { return };
         let (fencing, last_id) = (session.fencing, session.last_id);
+        let skipped = session.skipped.iter().copied().collect();
         let channels = session.held.iter().map(|held| held.channel.clone()).collect();
-        let opened = Completion::Opened { connection, session: id, fencing, recovered, last_id, channels };
+        let opened =
+            Completion::Opened { connection, session: id, fencing, recovered, last_id, skipped, channels };
         self.complete(node, opened);
         self.deliver_own(node, connection, opening.user, opening.since);
     }
@@ -103,6 +108,7 @@ impl MemoryBackend {
             node,
             connection: Some(opening.connection),
             last_id: 0,
+            skipped: VecDeque::new(),
             held: Vec::new(),
             ends_at: None,
         };
@@ -194,6 +200,18 @@ impl MemoryBackend {
     }
 }
 
+impl Session {
+    /// The message `id`, which is above the last one, was applied; those between the two were not.
+    pub(super) fn apply(&mut self, id: u64) {
+        let kept = u64::try_from(SKIPPED_MAX).unwrap_or(u64::MAX);
+        let first = (self.last_id + 1).max(id.saturating_sub(kept));
+        self.skipped.extend(first..id);
+        let too_many = self.skipped.len().saturating_sub(SKIPPED_MAX);
+        self.skipped.drain(..too_many);
+        self.last_id = id;
+    }
+}
+
 /// What of a session must outlive its process.
 impl Session {
     pub(super) fn stored(&self, session: SessionId) -> StoredSession {
@@ -204,6 +222,7 @@ impl Session {
             previous: self.previous,
             fencing: self.fencing,
             last_id: self.last_id,
+            skipped: self.skipped.iter().copied().collect(),
             channels: self.held.iter().map(|held| held.channel.clone()).collect(),
         }
     }
@@ -219,6 +238,7 @@ impl Session {
             node: NodeId::new(0),
             connection: None,
             last_id: stored.last_id,
+            skipped: stored.skipped.into(),
             held: stored.channels.into_iter().map(away).collect(),
             ends_at: Some(ends_at),
         }

@@ -196,3 +196,37 @@ fn an_id_that_is_in_use_is_not_given_twice() {
     );
     world.subscribe(&alice, "c", None).unwrap();
 }
+
+#[test]
+fn ids_that_were_not_applied_are_told_to_who_comes_back() {
+    let mut world = World::new();
+    let alice = world.open("alice");
+    world.subscribe(&alice, "c", None).unwrap();
+    let publish =
+        |world: &mut World, id| world.publish_to(&alice, Target::Channel("c"), Some(id), b"x").unwrap();
+    publish(&mut world, 1);
+    // 2 and 3 were refused before they came here; 4 leaves no event; 5 is refused here.
+    world.submit(NODE, Command::Apply { caller: alice.caller, id: 4 });
+    let counted = world.told();
+    assert!(
+        matches!(counted[..], [(_, Completion::Published { id: Some(4), position: None, .. })]),
+        "{counted:?}"
+    );
+    assert_eq!(world.publish_to(&alice, Target::Channel("d"), Some(5), b"x"), Err(Refusal::NotSubscribed));
+    publish(&mut world, 6);
+    let skipped = |world: &mut World, client: &super::world::Client| {
+        let (again, told) = world.try_open(NODE, "alice", Some(client.claim()), None).unwrap();
+        let skipped = told.iter().find_map(|(_, told)| match told {
+            Completion::Opened { skipped, last_id, .. } => Some((skipped.clone(), *last_id)),
+            _ => None,
+        });
+        (again, skipped.unwrap())
+    };
+    let (again, told) = skipped(&mut world, &alice);
+    assert_eq!(told, (vec![2, 3, 5], 6));
+    // The latest of them alone, however far a client leaps.
+    world.publish_to(&again, Target::Channel("c"), Some(u64::MAX), b"x").unwrap();
+    let (_, (all, last_id)) = skipped(&mut world, &again);
+    assert_eq!((all.len(), last_id), (portcullis_session::SKIPPED_MAX, u64::MAX));
+    assert_eq!((all.first(), all.last()), (Some(&(u64::MAX - 64)), Some(&(u64::MAX - 1))));
+}

@@ -53,7 +53,7 @@ const OUTSIDE: [&str; 5] =
     ["portcullis-testkit", "portcullis-benches", "portcullis-load", "portcullis-soak", "portcullis-examples"];
 
 /// Crates that never see the standard library by themselves.
-const NO_STD: [&str; 8] = [
+const NO_STD: [&str; 9] = [
     "portcullis-time",
     "portcullis-proto",
     "portcullis-limit",
