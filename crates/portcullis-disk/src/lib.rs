@@ -4,6 +4,7 @@
 mod backend;
 mod error;
 mod file;
+mod marker;
 mod store;
 mod writer;
 

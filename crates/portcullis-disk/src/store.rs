@@ -18,6 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use crate::{
     error::{Damage, DiskError},
     file::Bytes,
+    marker::Marker,
 };
 
 /// A session's row.
@@ -28,9 +29,8 @@ const SESSIONS: TableDefinition<'_, u128, SessionRow<'_>> = TableDefinition::new
 const LOGS: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("logs");
 /// By epoch and offset: when it came, in milliseconds of Unix time, and the event.
 const EVENTS: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("events");
-/// Numbers and words about the file itself.
+/// Numbers about the file itself.
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
-const WORDS: TableDefinition<'_, &str, &str> = TableDefinition::new("words");
 
 /// The form of the tables.
 const VERSION: u64 = 1;
@@ -99,7 +99,8 @@ pub(crate) struct Loaded {
 #[derive(Debug)]
 pub(crate) struct Store {
     database: Database,
-    path: Option<PathBuf>,
+    /// The file, and the marker of this run.
+    kept: Option<(PathBuf, Marker)>,
     times: Times,
 }
 
@@ -111,18 +112,26 @@ impl Store {
         times: Times,
     ) -> Result<(Self, Loaded), DiskError> {
         let file = open_private(path)?;
+        let afresh = Marker::is_untrusted(path)?;
+        if afresh {
+            file.set_len(0)?;
+        }
+        let marker = Marker::set(path, durability)?;
         let opening = move || {
             let mut builder = Database::builder();
             builder.set_cache_size(CACHE_LEN_MAX);
             let database = builder.create_with_backend(Bytes::new(file, durability)?)?;
-            Self::begin(database, Some(path.into()), durability, times)
+            Self::begin(database, times)
         };
         // Some damage makes the library below panic. That ends the thread that reads the file, not the program.
         let thread = thread::Builder::new().name("disk-check".into());
-        thread::scope(|scope| {
+        let (mut store, mut loaded) = thread::scope(|scope| {
             let opened = thread.spawn_scoped(scope, opening)?.join();
             opened.unwrap_or(Err(DiskError::Corrupt(Damage::Page)))
-        })
+        })?;
+        store.kept = Some((path.into(), marker));
+        loaded.found.afresh = afresh;
+        Ok((store, loaded))
     }
 
     /// The same on anything that keeps bytes.
@@ -131,27 +140,21 @@ impl Store {
         backend: impl redb::StorageBackend,
         times: Times,
     ) -> Result<(Self, Loaded), DiskError> {
-        let database = Database::builder().create_with_backend(backend)?;
-        Self::begin(database, None, Durability::Machine, times)
+        Self::begin(Database::builder().create_with_backend(backend)?, times)
     }
 
-    fn begin(
-        mut database: Database,
-        path: Option<PathBuf>,
-        durability: Durability,
-        times: Times,
-    ) -> Result<(Self, Loaded), DiskError> {
+    fn begin(mut database: Database, times: Times) -> Result<(Self, Loaded), DiskError> {
         // A page that does not match its checksum is found now, not in the middle of the day.
         database.check_integrity()?;
-        let afresh = begin_run(&database, durability)?;
-        let mut loaded = if afresh { Loaded::default() } else { load(&database, times)? };
+        prepare(&database)?;
+        let mut loaded = load(&database, times)?;
         loaded.found = Found {
             sessions: loaded.sessions.len(),
             logs: loaded.logs.len(),
             events: loaded.logs.iter().map(|log| log.entries.len()).sum(),
-            afresh,
+            afresh: false,
         };
-        Ok((Self { database, path, times }, loaded))
+        Ok((Self { database, kept: None, times }, loaded))
     }
 
     /// Writes what changed, all of it or nothing.
@@ -189,12 +192,10 @@ impl Store {
 
     /// Ends in order: all is on the disk, and the next start knows it.
     pub(crate) fn close(self) -> Result<(), DiskError> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(NUMBERS)?.insert("clean", 1)?;
-        transaction.commit()?;
         drop(self.database);
-        if let Some(path) = &self.path {
+        if let Some((path, marker)) = self.kept {
             File::open(path)?.sync_all()?;
+            marker.clear()?;
         }
         Ok(())
     }
@@ -214,45 +215,23 @@ fn open_private(path: &Path) -> Result<File, DiskError> {
     }
 }
 
-/// Notes that the file is in use. True when what was in it has been given up: it was not provided for that the machine
-/// fails, and that is what happened.
-fn begin_run(database: &Database, durability: Durability) -> Result<bool, DiskError> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+/// Makes the tables, or sees that they are of this form.
+fn prepare(database: &Database) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
-    let (version, clean, unsynced) = {
-        let numbers = transaction.open_table(NUMBERS)?;
-        let number = |name| Ok::<_, DiskError>(numbers.get(name)?.map(|row| row.value()));
-        (number("version")?, number("clean")? == Some(1), number("unsynced")? == Some(1))
-    };
-    if let Some(found) = version
-        && found != VERSION
-    {
-        return Err(DiskError::Version { found, known: VERSION });
-    }
-    let same_boot = {
-        let words = transaction.open_table(WORDS)?;
-        let before = words.get("boot")?.map(|row| row.value().to_owned());
-        before.is_some_and(|before| before == boot && !boot.is_empty())
-    };
-    let afresh = version.is_some() && unsynced && !clean && !same_boot;
-    if afresh {
-        transaction.delete_table(SESSIONS)?;
-        transaction.delete_table(LOGS)?;
-        transaction.delete_table(EVENTS)?;
-    }
     {
         let mut numbers = transaction.open_table(NUMBERS)?;
+        let version = numbers.get("version")?.map(|row| row.value());
+        if let Some(found) = version
+            && found != VERSION
+        {
+            return Err(DiskError::Version { found, known: VERSION });
+        }
         numbers.insert("version", VERSION)?;
-        numbers.insert("clean", 0)?;
-        numbers.insert("unsynced", u64::from(durability == Durability::Process))?;
-        transaction.open_table(WORDS)?.insert("boot", &*boot)?;
-        // All tables exist from now on.
         transaction.open_table(SESSIONS)?;
         transaction.open_table(LOGS)?;
         transaction.open_table(EVENTS)?;
     }
-    transaction.commit()?;
-    Ok(afresh)
+    Ok(transaction.commit()?)
 }
 
 fn write_sessions(transaction: &WriteTransaction, changes: &Changes) -> Result<(), DiskError> {

@@ -13,6 +13,7 @@ mod keys;
 pub mod log;
 pub mod metrics;
 mod orders;
+mod revoked;
 mod run;
 mod shared;
 pub mod tls;

@@ -25,6 +25,7 @@ use crate::{
     hub::Hub,
     keys,
     metrics::Metrics,
+    revoked::RevocationLog,
     shared::{Live, Shared},
     worker::{Start, WAKER, Worker},
 };
@@ -72,6 +73,8 @@ pub enum RunError {
     },
     /// The file that keeps sessions cannot be used, or could not be written any more.
     Store(DiskError),
+    /// What was revoked before cannot be read, or not be kept.
+    Revocations(io::Error),
     /// A worker failed.
     Worker(io::Error),
 }
@@ -84,6 +87,7 @@ impl fmt::Display for RunError {
             }
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Store(error) => write!(f, "the store failed: {error}"),
+            Self::Revocations(error) => write!(f, "the store of revocations cannot be used: {error}"),
             Self::Worker(error) => write!(f, "the server failed: {error}"),
         }
     }
@@ -112,12 +116,21 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     let shared = Arc::new(Shared::new(run.live, Arc::new(Metrics::default()), workers));
     let awaited = Arc::new(OnceLock::new());
     let backend = open_backend(run.session, run.store.as_ref(), &shared, &awaited)?;
+    let revocations = match &run.store {
+        None => None,
+        Some((path, _)) => {
+            let now = clock::unix_time();
+            let log = RevocationLog::open(path, |revocation, before| shared.revoke(now, revocation, before));
+            Some(log.map_err(RunError::Revocations)?)
+        }
+    };
     let hub = Arc::new(Hub::new(backend, wakers));
     let _ = awaited.set(Arc::downgrade(&hub));
     let waking = hub.clone();
     keys::start(&shared, move || waking.wake_all())?;
     if let Some(address) = run.admin {
-        let bound = admin::start(address, admin::Operator { shared: shared.clone(), hub: hub.clone(), desk });
+        let operator = admin::Operator { shared: shared.clone(), hub: hub.clone(), revocations, desk };
+        let bound = admin::start(address, operator);
         let address = bound.map_err(|error| RunError::Listen { address, error })?;
         let _ = crate::cli::print(format_args!("admin http://{address}\n"));
     }

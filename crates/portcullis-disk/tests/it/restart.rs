@@ -87,44 +87,57 @@ fn events_age_while_nobody_runs() {
     assert_eq!(disk.subscribe(&back, "c", Some(after)).unwrap().len(), 1);
 }
 
+/// What a run leaves beside its file when the machine fails, and starts again.
+fn another_boot(word: &str) -> String {
+    format!("{word} 00000000-0000-0000-0000-000000000000\n")
+}
+
 #[test]
 fn a_failed_machine_begins_afresh_unless_that_was_provided_for() {
-    let folder = Folder::new();
-    for (durability, afresh) in [(Durability::Process, true), (Durability::Machine, false)] {
+    for (durability, word, afresh) in
+        [(Durability::Process, "process", true), (Durability::Machine, "machine", false)]
+    {
+        let folder = Folder::new();
         let (mut disk, _) = try_open(&folder.file("a"), &options(durability)).unwrap();
         let alice = disk.open_session("alice", None);
+        assert!(fs::read_to_string(folder.file("a.run")).unwrap().starts_with(word));
         fs::copy(folder.file("a"), folder.file("b")).unwrap();
-        drop(disk);
-        // The machine has started since.
-        let database = redb::Database::open(folder.file("b")).unwrap();
-        let transaction = database.begin_write().unwrap();
-        let words: redb::TableDefinition<'_, &str, &str> = redb::TableDefinition::new("words");
-        transaction.open_table(words).unwrap().insert("boot", "another").unwrap();
-        transaction.commit().unwrap();
-        drop(database);
+        fs::write(folder.file("b.run"), another_boot(word)).unwrap();
         let (mut disk, found) = try_open(&folder.file("b"), &options(durability)).unwrap();
         assert_eq!((found.afresh, found.sessions), (afresh, usize::from(!afresh)));
         assert_eq!(disk.open_session("alice", Some(alice.claim())).recovered, !afresh);
-        drop(disk);
-        fs::remove_file(folder.file("a")).unwrap();
     }
 }
 
 #[test]
-fn an_end_in_order_is_no_failure_of_the_machine() {
+fn what_a_failed_machine_left_is_not_even_looked_at() {
+    let folder = Folder::new();
+    fs::write(folder.file("a"), "half of a page".repeat(999)).unwrap();
+    fs::write(folder.file("a.run"), another_boot("process")).unwrap();
+    let (mut disk, found) = try_open(&folder.file("a"), &options(Durability::Process)).unwrap();
+    assert!(found.afresh);
+    disk.open_session("alice", None);
+    drop(disk);
+    // Where a loss of power was provided for, it is damage.
+    fs::write(folder.file("b"), "half of a page".repeat(999)).unwrap();
+    fs::write(folder.file("b.run"), another_boot("machine")).unwrap();
+    assert!(try_open(&folder.file("b"), &options(Durability::Machine)).is_err());
+}
+
+#[test]
+fn an_end_in_order_or_of_the_process_alone_is_no_failure_of_the_machine() {
     let folder = Folder::new();
     let mut disk = Disk::open(&folder.file("a"));
     let alice = disk.open_session("alice", None);
-    disk.backend.close().unwrap();
-    {
-        let database = redb::Database::open(folder.file("a")).unwrap();
-        let transaction = database.begin_write().unwrap();
-        let words: redb::TableDefinition<'_, &str, &str> = redb::TableDefinition::new("words");
-        transaction.open_table(words).unwrap().insert("boot", "another").unwrap();
-        transaction.commit().unwrap();
+    for file in ["a", "a.run"] {
+        fs::copy(folder.file(file), folder.file(&file.replace('a', "b"))).unwrap();
     }
-    let mut disk = Disk::open(&folder.file("a"));
-    assert!(disk.open_session("alice", Some(alice.claim())).recovered);
+    disk.backend.close().unwrap();
+    assert!(!folder.file("a.run").exists());
+    for file in ["a", "b"] {
+        let mut disk = Disk::open(&folder.file(file));
+        assert!(disk.open_session("alice", Some(alice.claim())).recovered);
+    }
 }
 
 #[test]

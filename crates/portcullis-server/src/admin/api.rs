@@ -184,7 +184,17 @@ fn revoke(order: &Revoke<'_>, operator: &Operator) -> Answer {
         before,
         "revoked"
     );
-    carry_out(operator, Order::EnforceRevocations)
+    let kept =
+        operator.revocations.as_ref().map_or(Ok(()), |log| log.keep(revocation, UnixTime::from_secs(before)));
+    let answer = carry_out(operator, Order::EnforceRevocations);
+    match kept {
+        Ok(()) => answer,
+        Err(error) => {
+            // It is in force, and would not be after a restart.
+            tracing::error!(%error, "a revocation could not be kept");
+            Answer::error(500, "not_kept")
+        }
+    }
 }
 
 #[derive(Deserialize)]

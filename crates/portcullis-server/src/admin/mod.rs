@@ -17,7 +17,7 @@ use std::{
 
 use portcullis_proto::handshake::{self, RequestHead};
 
-use crate::{clock, hub::Hub, shared::Shared};
+use crate::{clock, hub::Hub, revoked::RevocationLog, shared::Shared};
 pub(crate) use api::Desk;
 
 /// How long a head, a body and the writing of an answer may take, and how long the two may be. Some clients wait a
@@ -60,6 +60,8 @@ impl Answer {
 pub(crate) struct Operator {
     pub(crate) shared: Arc<Shared>,
     pub(crate) hub: Arc<Hub>,
+    /// Where revocations are kept; without a store they end with the process.
+    pub(crate) revocations: Option<RevocationLog>,
     pub(crate) desk: Desk,
 }
 

@@ -7,7 +7,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::{
     client::{Client, knock, token},
-    program::{Folder, MINIMAL, Server, run},
+    program::{Folder, MINIMAL, Server, request, run},
 };
 
 /// Serves from a file, on the same port again and again.
@@ -23,6 +23,7 @@ impl Durable {
         // A port that was free a moment ago, and that every start gets again.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = MINIMAL.replacen("127.0.0.1:0", &format!("127.0.0.1:{port}"), 1);
+        let text = text.replacen("[admin]", "[admin]\nkey = \"an-admin-key-of-some-length\"", 1);
         let store = format!("\n[store]\npath = \"sessions.redb\"\ndurability = \"{durability}\"\n{more}");
         let config = folder.file("c.toml", &format!("{text}{store}"));
         let mut durable = Self { folder, config, server: None };
@@ -126,6 +127,23 @@ fn a_killed_server_goes_on_where_it_was() {
         }
         assert_eq!(next(&mut alice, "event")["payload"]["text"], "four");
     }
+}
+
+#[test]
+fn what_was_revoked_stays_revoked_over_a_kill() {
+    let mut durable = Durable::new("process", "");
+    let (old, other) = (token(&durable.config, "alice"), token(&durable.config, "bob"));
+    let mut alice = Client::connect(durable.server(), &old);
+    let admin = durable.server().admin.clone().unwrap();
+    let fields = "Authorization: Bearer an-admin-key-of-some-length\r\n";
+    let answer = request(&admin, "POST", "/api/revoke", fields, "{\"user\":\"alice\"}");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(u16::from(alice.closed().code), 4401);
+    durable.kill();
+    let mut knocking =
+        knock(durable.server(), "", &[("Sec-WebSocket-Protocol", &format!("portcullis.v1, bearer.{old}"))]);
+    assert_eq!(close_code(&mut knocking), 4401);
+    Client::connect(durable.server(), &other);
 }
 
 #[test]
