@@ -38,6 +38,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "portcullis-gate",
             "portcullis-limit",
             "portcullis-proto",
+            "portcullis-seal",
             "portcullis-session",
             "portcullis-time",
             "portcullis-validate",
