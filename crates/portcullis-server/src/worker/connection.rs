@@ -1,6 +1,6 @@
 //! One connection: its transport, its phase, and what it still has to write.
 
-use std::net::IpAddr;
+use std::{collections::VecDeque, net::IpAddr};
 
 use portcullis_gate::Gate;
 use portcullis_proto::{self as proto, VecStorage, deflate::Agreed, handshake::HeadReader};
@@ -67,6 +67,12 @@ pub(super) struct Gated {
     pub(super) session: Option<(SessionId, Fencing)>,
     /// A session that was asked for and not yet answered.
     pub(super) pending: Option<Box<PendingSession>>,
+    /// Channels that the client wants back and that were not asked for yet: one at a time, as it reads what it missed.
+    pub(super) resuming: Resuming,
+    /// The answer for one of them is on its way.
+    pub(super) is_resuming: bool,
+    /// What came before the backend has opened the session: nothing of it is looked at without one.
+    pub(super) held_back: Vec<u8>,
     /// The credential was renewed with other scopes, and that has not been enforced yet.
     pub(super) scopes_changed: bool,
     /// The peer said goodbye in a way that ends its session.
@@ -74,12 +80,20 @@ pub(super) struct Gated {
 }
 
 impl Gated {
+    /// Whether nothing is read of it: its session is being opened.
+    pub(super) const fn is_held_back(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// Who asks, once the session is open.
     pub(super) fn caller(&self, key: Key) -> Option<Caller> {
         let (session, fencing) = self.session?;
         Some(Caller { connection: key.into(), session, fencing })
     }
 }
+
+/// Channels with what the client has seen of them.
+pub(super) type Resuming = VecDeque<(Box<str>, Position)>;
 
 /// What will be needed when the backend has opened the session.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use portcullis_session::{
 };
 
 use super::{
-    Env, Worker,
+    Env, UNSENT_LEN_HIGH, Worker,
     connection::{Connection, Key, Phase},
     echo,
     gated::{self, Parts},
@@ -100,6 +100,9 @@ impl Worker {
                     self.write_event(&channel, position.epoch, &entry);
                     self.send_text(connection.into());
                 }
+                if !channel.starts_with(USER_PREFIX) {
+                    self.resumed_one(connection.into());
+                }
             }
             Completion::Unsubscribed { connection, channel } => {
                 self.subscribers.unsubscribe(&channel, connection);
@@ -115,6 +118,9 @@ impl Worker {
             Completion::Refused { connection, id, channel, reason } => {
                 let about = gated::Refused { id, channel: channel.as_deref(), ..gated::Refused::default() };
                 self.refused(connection.into(), about, reason);
+                if channel.is_some() {
+                    self.resumed_one(connection.into());
+                }
             }
             _ => {}
         }
@@ -128,8 +134,9 @@ impl Worker {
             _ => None,
         });
         let Some((gated, pending)) = waiting else {
-            // Whoever asked is gone, or was sent away meanwhile: nobody else will end the session.
-            return self.env.submit(Command::Close { caller, resumable: false });
+            // Whoever asked is gone, or was sent away meanwhile. Of a new session nobody knows; an old one was resumed with
+            // a secret that is still good.
+            return self.env.submit(Command::Close { caller, resumable: opened.recovered });
         };
         gated.session = Some((opened.session, opened.fencing));
         let (user, expires_at) = (gated.gate.subject().to_owned(), gated.gate.expires_at());
@@ -146,20 +153,50 @@ impl Worker {
         self.env.text.clear();
         let _ = text::welcome(&mut self.env.text, &welcome);
         self.send_text(key);
-        for (channel, since) in &pending.channels {
-            // What the credential allowed when it was subscribed it may not allow any more.
-            if self.may_read(key, channel) {
-                self.env.submit(Command::Subscribe { caller, channel, since: Some(*since) });
-            } else {
-                self.env.submit(Command::Unsubscribe { caller, channel });
-                self.refuse_reading(key, channel);
-            }
-        }
         // What the session still held and the client no longer wants.
         for channel in &opened.channels {
             if pending.channels.iter().all(|(wanted, _)| **wanted != **channel) {
                 self.env.submit(Command::Unsubscribe { caller, channel });
             }
+        }
+        if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key) {
+            gated.resuming = pending.channels.into();
+        }
+        self.resume_next(key);
+        self.mark_unread(key);
+    }
+
+    /// Asks for the next channel that a resuming client wants back, once it has read most of what it was sent: what it
+    /// missed on all of them together may be more than may ever wait for it.
+    pub(super) fn resume_next(&mut self, key: Key) {
+        loop {
+            let Some(connection) = self.connection(key).filter(|connection| connection.is_open()) else {
+                return;
+            };
+            if connection.outbound.len() > UNSENT_LEN_HIGH / 2 {
+                return;
+            }
+            let Phase::Gated(gated) = &mut connection.phase else { return };
+            let Some(caller) = gated.caller(key).filter(|_| !gated.is_resuming) else { return };
+            let Some((channel, since)) = gated.resuming.pop_front() else { return };
+            // What the credential allowed when it was subscribed it may not allow any more.
+            if self.may_read(key, &channel) {
+                if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key) {
+                    gated.is_resuming = true;
+                }
+                return self.env.submit(Command::Subscribe { caller, channel: &channel, since: Some(since) });
+            }
+            self.env.submit(Command::Unsubscribe { caller, channel: &channel });
+            self.refuse_reading(key, &channel);
+        }
+    }
+
+    /// The answer for one channel is there: whether it was one that the client wants back matters not.
+    fn resumed_one(&mut self, key: Key) {
+        if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key)
+            && core::mem::take(&mut gated.is_resuming)
+        {
+            self.resume_next(key);
         }
     }
 
@@ -214,8 +251,9 @@ impl Worker {
         gated::refuse(&mut self.env, &mut Parts { key, gated, outbound }, Reason::Session(reason), about);
         self.mark_dirty(key);
         if is_opening {
-            // Without a session the connection is of no use.
+            // Without a session the connection is of no use. Its goodbye is read again.
             self.close_with(key, reason.close_code(), reason.code());
+            self.mark_unread(key);
         }
     }
 

@@ -9,7 +9,7 @@ use portcullis_session::{Caller, Command, Position, ResumeToken, SessionId, Targ
 
 use super::{
     Env,
-    connection::{Gated, Key, PendingSession, Phase},
+    connection::{Gated, Key, PendingSession, Phase, Resuming},
     echo, orders,
     outbound::Outbound,
 };
@@ -79,7 +79,8 @@ pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8
     while let Some(rest) = input.get_mut(used..).filter(|rest| !rest.is_empty()) {
         let context = env.context(&live, judge.as_deref());
         let caller = parts.gated.caller(parts.key);
-        let step = match parts.gated.gate.handle_input(&context, rest) {
+        let Gated { gate, resuming, .. } = &mut *parts.gated;
+        let step = match gate.handle_input(&context, rest) {
             Ok(step) => step,
             Err(error) => {
                 tracing::info!(code = error.code(), close_code = error.close_code(), "protocol error");
@@ -92,13 +93,13 @@ pub(super) fn handle_input(env: &mut Env, parts: &mut Parts<'_>, input: &mut [u8
         used += step.consumed;
         let then = match step.event {
             None => Then::Nothing,
-            Some(event) => handle_event(env, caller, parts.outbound, event),
+            Some(event) => handle_event(env, caller, (parts.outbound, resuming), event),
         };
         finish(env, parts, then);
         if parts.gated.gate.is_closed() {
             return (input.len(), Some(env.linger()));
         }
-        if env.has_mail() || parts.gated.scopes_changed {
+        if env.has_mail() || parts.gated.scopes_changed || parts.gated.pending.is_some() {
             // The answer goes out, and changes the state, before the next message is looked at.
             break;
         }
@@ -119,7 +120,12 @@ pub(super) fn handle_timeout(env: &mut Env, parts: &mut Parts<'_>) -> Option<Pha
 }
 
 /// One event, while it borrows the gate.
-fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, event: Event<'_>) -> Then {
+fn handle_event(
+    env: &mut Env,
+    caller: Option<Caller>,
+    (outbound, resuming): (&mut Outbound, &mut Resuming),
+    event: Event<'_>,
+) -> Then {
     match event {
         Event::Action(action) => {
             env.metrics.message_received();
@@ -131,12 +137,14 @@ fn handle_event(env: &mut Env, caller: Option<Caller>, outbound: &mut Outbound, 
         }
         Event::Authenticated { resume } => authenticated(resume),
         Event::Subscribe { channel, since } => {
+            resuming.retain(|(name, _)| **name != *channel);
             if let Some(caller) = caller {
                 env.submit(Command::Subscribe { caller, channel, since });
             }
             Then::Nothing
         }
         Event::Unsubscribe { channel } => {
+            resuming.retain(|(name, _)| **name != *channel);
             if let Some(caller) = caller {
                 env.submit(Command::Unsubscribe { caller, channel });
             }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    Key, READ_LEN_MAX, READS_PER_TURN, Worker,
+    Key, READ_LEN_MAX, READS_PER_TURN, UNSENT_LEN_HIGH, Worker,
     connection::{Connection, Phase},
     echo,
     gated::{self, Parts},
@@ -11,12 +11,10 @@ use super::{
     transport::Received,
 };
 
-/// A connection that has this much unsent is not read from: what it asks for next would only add to it.
-const UNSENT_LEN_HIGH: usize = 64 * 1_024;
-
 impl Worker {
     /// Reads what the connection may take in this turn, and handles it.
     pub(super) fn read(&mut self, key: Key, closed: bool) {
+        self.handle_held_back(key);
         for _ in 0..READS_PER_TURN {
             // What was read before it had to wait is answered now, and the wait is noted.
             let Some(len_max) = self.read_len_max(key) else { return self.after_input(key) };
@@ -39,7 +37,7 @@ impl Worker {
     }
 
     /// Notes that `key` may have more to read than its turn allowed.
-    fn mark_unread(&mut self, key: Key) {
+    pub(super) fn mark_unread(&mut self, key: Key) {
         if let Some(connection) = self.connection(key)
             && !core::mem::replace(&mut connection.unread, true)
         {
@@ -56,6 +54,9 @@ impl Worker {
             return None;
         }
         let Phase::Gated(gated) = &connection.phase else { return Some(READ_LEN_MAX) };
+        if gated.is_held_back() {
+            return None;
+        }
         match gated.gate.read_allowance(now, &live.policy) {
             Ok(len) => Some(len.min(READ_LEN_MAX)),
             Err(limited) => {
@@ -65,7 +66,7 @@ impl Worker {
         }
     }
 
-    /// Hands `len` bytes of the read buffer on, answer by answer.
+    /// Hands `len` bytes of the read buffer on.
     fn handle_bytes(&mut self, key: Key, len: usize) {
         self.env.metrics.bytes_received(len);
         let live = self.env.live.clone();
@@ -73,19 +74,30 @@ impl Worker {
         if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key) {
             gated.gate.charge_read(now, &live.policy, len);
         }
+        // Nobody else reads meanwhile.
+        let mut buffer = core::mem::take(&mut self.buffer);
+        self.handle_input(key, buffer.get_mut(..len).unwrap_or_default());
+        self.buffer = buffer;
+    }
+
+    /// Hands what was read on, answer by answer.
+    fn handle_input(&mut self, key: Key, input: &mut [u8]) {
         let mut at = 0;
-        while at < len {
+        while let Some(input) = input.get_mut(at..).filter(|input| !input.is_empty()) {
             let Some(connection) = self.connections.get_mut(key.index as usize) else { return };
             if connection.generation != key.generation {
                 return;
             }
-            let Some(input) = self.buffer.get_mut(at..len) else { return };
             let Connection { phase, outbound, transport, .. } = connection;
             let (used, next) = match phase {
                 Phase::Opening(opening) => {
                     opening::handle_input(&mut self.env, opening, transport, outbound, input)
                 }
                 Phase::Bare(engine) => echo::handle_input(&mut self.env, engine, outbound, input),
+                Phase::Gated(gated) if gated.is_held_back() => {
+                    gated.held_back.extend_from_slice(input);
+                    return;
+                }
                 Phase::Gated(gated) => {
                     gated::handle_input(&mut self.env, &mut Parts { key, gated, outbound }, input)
                 }
@@ -109,6 +121,16 @@ impl Worker {
             if self.env.has_mail() {
                 self.deliver();
             }
+        }
+    }
+
+    /// What came before its session was open, now that it is.
+    fn handle_held_back(&mut self, key: Key) {
+        if let Some(Connection { phase: Phase::Gated(gated), .. }) = self.connection(key)
+            && !gated.is_held_back()
+        {
+            let mut held_back = core::mem::take(&mut gated.held_back);
+            self.handle_input(key, &mut held_back);
         }
     }
 
@@ -151,9 +173,14 @@ impl Worker {
                         self.unread.push_back(key);
                     }
                 }
+                let is_resuming =
+                    matches!(&connection.phase, Phase::Gated(gated) if !gated.resuming.is_empty());
                 if done && matches!(connection.phase, Phase::Lingering { .. }) && !connection.ended {
                     connection.ended = true;
                     connection.transport.end();
+                }
+                if is_resuming {
+                    self.resume_next(key);
                 }
             }
         }

@@ -49,6 +49,8 @@ const EVENTS_MAX: usize = 256;
 const READ_LEN_MAX: usize = 256 * 1_024;
 /// Reads of one connection before the others get their turn.
 const READS_PER_TURN: usize = 4;
+/// A connection that has this much unsent is not read from: what it asks for next would only add to it.
+const UNSENT_LEN_HIGH: usize = 64 * 1_024;
 /// The token of the waker; listeners follow it, connections follow them.
 pub(crate) const WAKER: Token = Token(usize::MAX);
 /// Tokens below this are connections.

@@ -156,6 +156,9 @@ fn upgrade_to_gate(env: &mut Env, outbound: &mut Outbound, admitted: Admitted<'_
         agreed,
         session: None,
         pending: None,
+        resuming: std::collections::VecDeque::new(),
+        is_resuming: false,
+        held_back: Vec::new(),
         scopes_changed: false,
         left: false,
     }))

@@ -276,3 +276,96 @@ fn who_lost_a_refusal_learns_what_was_not_applied() {
     let welcome = next(&mut back, "welcome");
     assert_eq!((&welcome["last_id"], &welcome["skipped"]), (&json!(3), &json!([2])));
 }
+
+/// Clients need not wait for `welcome`: what they say before it is answered behind it, in order.
+#[test]
+fn what_is_said_before_the_session_is_open_waits_for_it() {
+    for durability in ["process", "machine"] {
+        let durable = Durable::new(durability, "");
+        let token = token(&durable.config, "alice");
+        let mut sockets = Vec::new();
+        for _ in 0..20 {
+            let mut socket = knock(durable.server(), "", &[]);
+            socket.write(Message::text(json!({"type": "auth", "token": token}).to_string())).unwrap();
+            socket
+                .write(Message::text(json!({"type": "subscribe", "channel": "chat:lobby"}).to_string()))
+                .unwrap();
+            for id in 1..=5 {
+                let message = json!({"action": "chat", "payload": {"text": "x"}, "timestamp": super::client::now_ms(), "channel": "chat:lobby", "id": id});
+                socket.write(Message::text(message.to_string())).unwrap();
+            }
+            socket.flush().unwrap();
+            sockets.push(socket);
+        }
+        for socket in &mut sockets {
+            assert_eq!(next(socket, "welcome")["user"], "alice");
+            for id in 1..=5 {
+                assert_eq!(next(socket, "ack")["id"], id);
+            }
+        }
+    }
+}
+
+/// What a client missed on many channels is more than may ever wait for it: it comes as the client reads.
+#[test]
+fn a_client_that_missed_much_on_many_channels_gets_all_of_it() {
+    let durable = Durable::new(
+        "process",
+        "[limits]\nmessages_per_second = 100000\nmessages_burst = 100000\nbytes_per_second = \"100MiB\"\nbytes_burst = \"100MiB\"\n",
+    );
+    let (mut alice, mut bob) = (durable.connect("alice"), durable.connect("bob"));
+    let names: Vec<String> = (0..40).map(|number| format!("many:{number}")).collect();
+    let mut positions = serde_json::Map::new();
+    for name in &names {
+        let told = alice.subscribe(name);
+        bob.subscribe(name);
+        positions.insert(name.clone(), json!({"epoch": told["epoch"], "offset": told["offset"]}));
+    }
+    // As a line that is cut: without a goodbye.
+    let alice_claim = claim(&alice.welcome, Value::Object(positions));
+    alice.socket.get_mut().shutdown(std::net::Shutdown::Both).unwrap();
+    let text = "x".repeat(1_900);
+    for _ in 0..40 {
+        for name in &names {
+            bob.chat(name, &text);
+            bob.next("ack");
+        }
+    }
+    let mut alice = resume(durable.server(), &token(&durable.config, "alice"), &alice_claim);
+    assert_eq!(next(&mut alice, "welcome")["recovered"], true);
+    let mut counts = std::collections::BTreeMap::new();
+    while counts.values().sum::<u64>() < 40 * 40 {
+        let message = alice.read().unwrap();
+        let Message::Text(message) = message else { panic!("{message:?}") };
+        let value: Value = serde_json::from_str(&message).unwrap();
+        match value["type"].as_str().unwrap() {
+            "subscribed" if value["channel"] != "user:alice" => {
+                assert_eq!(value["recovered"], true, "{value}")
+            }
+            "event" => {
+                let count = counts.entry(value["channel"].as_str().unwrap().to_owned()).or_insert(0);
+                *count += 1;
+                assert_eq!(value["offset"], *count);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A line that breaks while its session is being resumed costs nobody the session.
+#[test]
+fn a_resumption_that_is_cut_short_can_be_tried_again() {
+    let durable = Durable::new("machine", "");
+    let mut alice = durable.connect("alice");
+    alice.chat("nowhere", "not subscribed");
+    let claim = claim(&alice.welcome, json!({}));
+    let token = token(&durable.config, "alice");
+    for round in 0..40 {
+        let mut cut = resume(durable.server(), &token, &claim);
+        // At once, and a little later: before the answer is written, and behind it.
+        thread::sleep(Duration::from_micros(round * 50));
+        cut.get_mut().shutdown(std::net::Shutdown::Both).unwrap();
+    }
+    let mut back = resume(durable.server(), &token, &claim);
+    assert_eq!(next(&mut back, "welcome")["recovered"], true);
+}
