@@ -1,7 +1,8 @@
 //! The session model on disk: what an acknowledged publication costs, in batches of what came while the disk was busy.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
-use std::{sync::mpsc::channel, time::Duration};
+use core::time::Duration;
+use std::sync::mpsc::channel;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_disk::{DiskBackend, Durability, Options};

@@ -27,12 +27,15 @@ impl Backing {
         }
     }
 
-    /// Writes what waits. What comes later is forgotten with the process.
-    pub(crate) fn close(&mut self) -> Result<(), DiskError> {
-        match core::mem::replace(
-            self,
-            Self::Memory(Box::new(MemoryBackend::new(Default::default(), [0; 32]))),
-        ) {
+    /// Takes it from where everybody reaches it. What comes later is forgotten with the process.
+    pub(crate) fn take(&mut self) -> Self {
+        let none = MemoryBackend::new(portcullis_session::Config::default(), [0; 32]);
+        core::mem::replace(self, Self::Memory(Box::new(none)))
+    }
+
+    /// Writes what waits. Not to be called where the hub waits for it: the writer tells the hub what it has written.
+    pub(crate) fn close(self) -> Result<(), DiskError> {
+        match self {
             Self::Memory(_) => Ok(()),
             Self::Disk(backend) => backend.close(),
         }

@@ -155,8 +155,9 @@ pub(crate) fn run(run: Run) -> Result<(), RunError> {
     let result = join(threads);
     signals.close();
     // Goodbyes and last messages are written before the process ends.
-    let mut closed = Ok(());
-    hub.adjust(|backend| closed = backend.close());
+    let mut last = None;
+    hub.adjust(|backend| last = Some(backend.take()));
+    let closed = last.map_or(Ok(()), Backing::close);
     result.and(closed.map_err(RunError::Store))
 }
 

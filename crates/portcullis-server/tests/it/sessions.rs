@@ -369,3 +369,28 @@ fn a_resumption_that_is_cut_short_can_be_tried_again() {
     let mut back = resume(durable.server(), &token, &claim);
     assert_eq!(next(&mut back, "welcome")["recovered"], true);
 }
+
+/// The last goodbyes are still being written when the server ends.
+#[test]
+fn a_server_that_ends_while_it_writes_ends() {
+    for _ in 0..10 {
+        let mut durable = Durable::new("machine", "");
+        let token = token(&durable.config, "alice");
+        let clients: Vec<Client> = (0..8).map(|_| Client::connect(durable.server(), &token)).collect();
+        let server = durable.server.take().unwrap();
+        let leaving: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| {
+                thread::spawn(move || {
+                    client.socket.close(None).unwrap();
+                    while client.socket.read().is_ok() {}
+                })
+            })
+            .collect();
+        server.signal("TERM");
+        let (sender, ended) = std::sync::mpsc::channel();
+        thread::spawn(move || sender.send(server.wait().0));
+        assert!(ended.recv_timeout(Duration::from_secs(8)).expect("the server hangs").success());
+        leaving.into_iter().for_each(|leaving| leaving.join().unwrap());
+    }
+}
