@@ -231,8 +231,11 @@ impl MemoryBackend {
         let before = channel.log.bytes();
         channel.log.expire(now, &self.config);
         let (name, last) = (&channel.name.clone(), channel.log.end().offset);
-        self.log_bytes -= before - channel.log.bytes();
-        self.note_channel(name, last);
+        let forgotten = before - channel.log.bytes();
+        self.log_bytes -= forgotten;
+        if forgotten > 0 {
+            self.note_channel(name, last);
+        }
         self.schedule_expiry(name);
         self.drop_if_over(name);
     }

@@ -14,6 +14,8 @@ mod announce;
 #[cfg(feature = "alloc")]
 mod bounds;
 #[cfg(feature = "alloc")]
+mod journal;
+#[cfg(feature = "alloc")]
 mod logs;
 #[cfg(feature = "alloc")]
 mod model;
