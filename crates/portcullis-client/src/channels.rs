@@ -140,6 +140,10 @@ impl Channel {
 
     /// An event at `at`.
     pub(crate) fn event(&mut self, at: &Position) -> Step {
+        if at.offset == 0 {
+            // That is before the first event of a log: no event stands there.
+            return Step::Seen;
+        }
         let known = self.position.replace(at.clone());
         match known {
             Some(known) if known.epoch == at.epoch && at.offset <= known.offset => {

@@ -13,6 +13,9 @@ use crate::{
     wire::{Control, Incoming, text},
 };
 
+/// JavaScript's integers end here, and so do ids.
+const ID_MAX: u64 = 1 << 53;
+
 /// Refusals without an id that are never about a subscription.
 const NEVER_OF_A_SUBSCRIPTION: [&str; 4] = ["not_subscribed", "stale", "unknown_user", "event_too_big"];
 
@@ -39,6 +42,10 @@ impl Client {
         else {
             return;
         };
+        // No session comes to such a number; and those of its messages would have no room above it.
+        if message.last_id >= ID_MAX {
+            return;
+        }
         self.timers.cancel(Timer::Connect);
         self.expired = None;
         let is_same = self.session.as_ref().is_some_and(|before| before.session == session);

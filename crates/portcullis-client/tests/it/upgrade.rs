@@ -98,3 +98,19 @@ fn an_answer_that_comes_too_late_changes_nothing() {
     assert_eq!(world.client.poll_action(), Some(portcullis_client::Action::Hangup));
     assert_eq!((world.state(), world.client.poll_action()), ("waiting", None));
 }
+
+#[test]
+fn a_welcome_with_a_number_that_no_session_comes_to_is_none() {
+    for last_id in [1_u64 << 53, u64::MAX] {
+        let mut world = connecting();
+        world.accept();
+        world.say(&format!(
+            "{{\"type\":\"welcome\",\"session\":\"S\",\"user\":\"alice\",\"resume\":\"R\",\"last_id\":{last_id}}}"
+        ));
+        let now = world.now();
+        world.client.send(now, &portcullis_client::Outgoing::new("chat", "{}")).unwrap();
+        assert_eq!(world.state(), "connecting");
+        world.advance(core::time::Duration::from_secs(10));
+        assert_eq!(world.state(), "waiting");
+    }
+}
